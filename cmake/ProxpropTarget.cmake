@@ -1,0 +1,20 @@
+# What every target of this project shares: warnings, sanitizers, a precompiled header.
+
+find_package(Threads REQUIRED)
+
+# proxprop_configure_target(<target> [PCH <header>...])
+function(proxprop_configure_target target)
+  cmake_parse_arguments(ARG "" "" "PCH" ${ARGN})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
+  if(PROXPROP_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(PROXPROP_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${PROXPROP_SANITIZE} -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=${PROXPROP_SANITIZE})
+  endif()
+  if(ARG_PCH)
+    target_precompile_headers(${target} PRIVATE ${ARG_PCH})
+  endif()
+endfunction()

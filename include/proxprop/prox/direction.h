@@ -1,0 +1,51 @@
+#pragma once
+
+#include <proxprop/prox/linear_transfer.h>
+#include <proxprop/prox/options.h>
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace proxprop {
+
+/// What numerics did. Everything but `ok` means that the direction is not V to working accuracy.
+enum class Status {
+  ok,
+  regularized,  ///< beta I + Gram was not numerically positive definite; a multiple of I was added
+  stalled,      ///< conjugate gradients asked to converge did not
+  not_finite,   ///< the Gram holds NaN or infinity; the direction is not usable
+};
+
+PROXPROP_API const char* to_string(Status status);
+
+struct StepSummary {
+  Route route = Route::gradient;
+  Status status = Status::ok;
+  int64_t iterations = 0;  ///< conjugate gradient iterations done; 0 for a factorisation
+  double jitter = 0.0;     ///< what was added to beta, 0 where nothing was
+};
+
+struct ProximalStep {
+  std::vector<at::Tensor> direction;  ///< V, one tensor per parameter, in its shape and the dtype of the gradient
+  StepSummary summary;
+};
+
+/// The proximal direction V = (I / tau_theta + phi* phi)^-1 phi* g (paper, Prop. 2), which takes the gradient's place.
+///
+/// `grad_output` is g = dJ/dz for the output z of `transfer`. With a loss that is a batch mean and `Scaling::sum` this is
+/// the paper's setting. V is linear in g, also numerically: scaling g by a power of two scales V by exactly that.
+/// Throws c10::Error for invalid options, mismatched shapes, or a route that the transfer cannot go.
+PROXPROP_API ProximalStep proximal_direction(
+    const LinearTransfer& transfer, const at::Tensor& grad_output, const ProximalOptions& options);
+
+/// |g' - (beta + phi phi*) applied ..|: the relative residual |M V - phi* g| / |phi* g| in float64 accumulation;
+/// a diagnostic, it costs one application and two adjoints.
+PROXPROP_API double relative_residual(
+    const LinearTransfer& transfer,
+    const at::Tensor& grad_output,
+    at::TensorList direction,
+    const ProximalOptions& options);
+
+}  // namespace proxprop

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <proxprop/prox/export.h>
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace proxprop {
+
+/// Sizes of a transfer that is a product with a sample matrix: Z = A theta^T, block diagonal over groups.
+struct Dimensions {
+  int64_t rows = 0;     ///< S: samples; N, N*T for sequences, N*H'*W' for convolutions
+  int64_t columns = 0;  ///< d: inputs per output, plus one for the bias
+  int64_t outputs = 0;  ///< O: outputs over all groups
+  int64_t groups = 1;
+};
+
+/// The stacked inputs A of a transfer.
+struct SampleMatrix {
+  at::Tensor matrix;    ///< [groups, S, d] without the bias column; d may be 0 when only the bias is trained
+  bool ones = false;    ///< A is extended by a column of ones: the bias
+};
+
+/// A transfer phi(theta, a) that is linear in its parameters theta, for one fixed input a (paper, eq. 1 and appendix B).
+///
+/// theta is a list of tensors, one per trained parameter, in the parameters' own shapes. A subclass must give `apply`,
+/// `adjoint` and `parameter_shapes`; with `dimensions` it also says that the parameters are the rows of one matrix
+/// ([O, d]: every parameter flattened behind its first dimension, side by side), and then may offer a Gram matrix or the
+/// sample matrix itself, which the cheaper routes need. See `check_adjoint` to test a new one.
+class PROXPROP_API LinearTransfer {
+ public:
+  virtual ~LinearTransfer() = default;
+
+  virtual std::vector<std::vector<int64_t>> parameter_shapes() const = 0;
+
+  /// phi(theta, a), in the layer's output shape.
+  virtual at::Tensor apply(at::TensorList theta) const = 0;
+
+  /// phi*(z): the gradient with respect to theta when z is the gradient with respect to the output.
+  virtual std::vector<at::Tensor> adjoint(const at::Tensor& z) const = 0;
+
+  /// The adjoint accumulated so that its rounding error does not grow with the number of rows; float64. The feature Gram
+  /// route needs it: the solve amplifies errors of the gradient by the condition number. Default: `adjoint`, converted.
+  virtual std::vector<at::Tensor> accurate_adjoint(const at::Tensor& z) const;
+
+  /// Unset where theta is not the matrix of a sample product (then only matrix-free routes work).
+  virtual std::optional<Dimensions> dimensions() const { return std::nullopt; }
+
+  /// G = A^T A, float64, [groups, d, d], the bias last. Only called when `has_feature_gram()`.
+  virtual bool has_feature_gram() const { return false; }
+  virtual at::Tensor feature_gram() const;
+  /// Multiply-add operations times two that `feature_gram` costs; for the planner.
+  virtual double feature_gram_flops() const;
+
+  /// The sample matrix, and an output (or its gradient) as its rows, [groups, S, O / groups].
+  virtual bool has_sample_matrix() const { return false; }
+  virtual SampleMatrix sample_matrix() const;
+  virtual at::Tensor output_rows(const at::Tensor& z) const;
+};
+
+/// |<phi x, y> - <x, phi* y>| / (|phi x| |y|) for random x and y: round-off for a correct pair, of order one for a wrong
+/// adjoint. `output_like` has the shape and dtype of the transfer's output.
+PROXPROP_API double check_adjoint(const LinearTransfer& transfer, const at::Tensor& output_like);
+
+}  // namespace proxprop

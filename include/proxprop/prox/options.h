@@ -1,0 +1,71 @@
+#pragma once
+
+#include <proxprop/prox/export.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace proxprop {
+
+/// The exact proximal step: V solves (I / tau_theta + phi* phi) V = dJ/dtheta (paper, eq. 13 and 16) by one Cholesky
+/// factorisation.
+struct Cholesky {};
+
+/// Which inner products a conjugate gradient iteration uses.
+enum class Coupling {
+  per_output,  ///< one independent system per output (column): the paper's fully connected layers
+  joint,       ///< one system for the stacked parameter vector: the paper's convolutions
+};
+
+/// The inexact step: `iterations` conjugate gradient iterations on eq. 16, started from zero update. Every iterate is a
+/// descent direction (paper, Prop. 5).
+struct ConjugateGradient {
+  /// Default 3 (the paper's "cg3"). More iterations come closer to `Cholesky`.
+  int64_t iterations = 3;
+  /// A system whose residual is below `tolerance` times its right-hand side takes no further iterations. 0: never.
+  double tolerance = 0.0;
+  /// Unset: per output for linear layers, joint for convolutions, as in the paper.
+  std::optional<Coupling> coupling = std::nullopt;
+};
+
+/// No proximal step: the direction is the gradient, and training is plain backpropagation.
+struct Gradient {};
+
+using Solver = std::variant<Cholesky, ConjugateGradient, Gradient>;
+
+/// What the Gram matrix is divided by.
+enum class Scaling {
+  sum,   ///< nothing, as in the paper: tau_theta depends on the batch size
+  mean,  ///< the number of rows S, so that tau_theta keeps its meaning when the batch size changes
+};
+
+/// How the direction is computed. All routes give the same V.
+enum class Route {
+  sample_gram,   ///< V = A^T (K + beta I)^-1 g with K = A A^T, S x S ("dual"); no d x d matrix
+  feature_gram,  ///< V = (G + beta I)^-1 A^T g with G = A^T A, d x d; one factor serves all outputs
+  matrix_free,   ///< conjugate gradients with phi and phi* only
+  gradient,      ///< no proximal step
+};
+
+/// Options of one proximal step.
+struct ProximalOptions {
+  /// Step size of the proximal mapping, eq. 11; beta = 1 / tau_theta. Must be positive and finite. It bounds the
+  /// direction (|V| <= tau_theta |gradient|) and sets which eigen-directions of the Gram are damped.
+  double tau_theta = 1.0;
+  Solver solver = Cholesky{};
+  Scaling scaling = Scaling::sum;
+  /// Unset: the planner decides (plan.h).
+  std::optional<Route> route = std::nullopt;
+};
+
+/// "exact", "cg3", "gradient".
+PROXPROP_API std::string to_string(const Solver& solver);
+/// "sample Gram", "feature Gram", "matrix-free", "gradient".
+PROXPROP_API std::string to_string(Route route);
+
+/// Throws c10::Error that names the value and the constraint it breaks.
+PROXPROP_API void check(const ProximalOptions& options);
+
+}  // namespace proxprop

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <proxprop/prox/linear_transfer.h>
+
+#include <functional>
+#include <memory>
+
+namespace proxprop {
+
+/// Which parameters of a layer are trained; the others are constants and not part of theta.
+struct Trained {
+  bool weight = true;
+  bool bias = true;
+};
+
+/// z = a W^T + b. Input [*, in], output [*, out]; the leading dimensions are samples.
+class PROXPROP_API DenseTransfer final : public LinearTransfer {
+ public:
+  /// `trained.bias` is false for a layer without bias.
+  DenseTransfer(const at::Tensor& input, int64_t out_features, Trained trained);
+
+  std::vector<std::vector<int64_t>> parameter_shapes() const override;
+  at::Tensor apply(at::TensorList theta) const override;
+  std::vector<at::Tensor> adjoint(const at::Tensor& z) const override;
+  std::vector<at::Tensor> accurate_adjoint(const at::Tensor& z) const override;
+  std::optional<Dimensions> dimensions() const override;
+  bool has_feature_gram() const override { return true; }
+  at::Tensor feature_gram() const override;
+  double feature_gram_flops() const override;
+  bool has_sample_matrix() const override { return true; }
+  SampleMatrix sample_matrix() const override;
+  at::Tensor output_rows(const at::Tensor& z) const override;
+
+ private:
+  at::Tensor input_;  ///< [S, in]
+  std::vector<int64_t> leading_sizes_;
+  int64_t out_features_;
+  Trained trained_;
+};
+
+/// Geometry of a convolution over 1, 2 or 3 spatial dimensions with zero padding.
+struct ConvGeometry {
+  int64_t out_channels = 0;
+  std::vector<int64_t> kernel_size, stride, padding, dilation;
+  int64_t groups = 1;
+};
+
+/// A convolution as torch.nn.functional.conv1d/2d/3d computes it. Input [N, C, *], output [N, O, *'].
+class PROXPROP_API ConvTransfer final : public LinearTransfer {
+ public:
+  ConvTransfer(const at::Tensor& input, ConvGeometry geometry, Trained trained);
+
+  std::vector<std::vector<int64_t>> parameter_shapes() const override;
+  at::Tensor apply(at::TensorList theta) const override;
+  std::vector<at::Tensor> adjoint(const at::Tensor& z) const override;
+  std::vector<at::Tensor> accurate_adjoint(const at::Tensor& z) const override;
+  std::optional<Dimensions> dimensions() const override;
+  bool has_feature_gram() const override { return true; }
+  at::Tensor feature_gram() const override;
+  double feature_gram_flops() const override;
+  bool has_sample_matrix() const override { return true; }
+  SampleMatrix sample_matrix() const override;
+  at::Tensor output_rows(const at::Tensor& z) const override;
+
+ private:
+  at::Tensor input_;
+  ConvGeometry geometry_;
+  Trained trained_;
+  std::vector<int64_t> output_size_;  ///< spatial
+};
+
+/// Any linear map, given by its two functions. One line makes a proximal step for it; `check_adjoint` tests the pair.
+class PROXPROP_API FunctionTransfer final : public LinearTransfer {
+ public:
+  using Apply = std::function<at::Tensor(at::TensorList theta)>;
+  using Adjoint = std::function<std::vector<at::Tensor>(const at::Tensor& z)>;
+
+  FunctionTransfer(std::vector<std::vector<int64_t>> parameter_shapes, Apply apply, Adjoint adjoint);
+
+  std::vector<std::vector<int64_t>> parameter_shapes() const override { return parameter_shapes_; }
+  at::Tensor apply(at::TensorList theta) const override { return apply_(theta); }
+  std::vector<at::Tensor> adjoint(const at::Tensor& z) const override { return adjoint_(z); }
+
+ private:
+  std::vector<std::vector<int64_t>> parameter_shapes_;
+  Apply apply_;
+  Adjoint adjoint_;
+};
+
+/// Several uses of the same parameters, stacked as rows of one sample matrix: the proximal step of a layer that is used
+/// more than once. The output is the uses' outputs, flattened and joined.
+class PROXPROP_API StackedTransfer final : public LinearTransfer {
+ public:
+  /// `output_numels[i]` is the number of elements of the i-th output.
+  StackedTransfer(std::vector<std::shared_ptr<const LinearTransfer>> uses, std::vector<std::vector<int64_t>> output_sizes);
+
+  std::vector<std::vector<int64_t>> parameter_shapes() const override;
+  at::Tensor apply(at::TensorList theta) const override;
+  std::vector<at::Tensor> adjoint(const at::Tensor& z) const override;
+  std::vector<at::Tensor> accurate_adjoint(const at::Tensor& z) const override;
+  std::optional<Dimensions> dimensions() const override;
+  bool has_feature_gram() const override;
+  at::Tensor feature_gram() const override;
+  double feature_gram_flops() const override;
+  bool has_sample_matrix() const override;
+  SampleMatrix sample_matrix() const override;
+  at::Tensor output_rows(const at::Tensor& z) const override;
+
+ private:
+  std::vector<at::Tensor> split(const at::Tensor& z) const;
+
+  std::vector<std::shared_ptr<const LinearTransfer>> uses_;
+  std::vector<std::vector<int64_t>> output_sizes_;
+};
+
+}  // namespace proxprop

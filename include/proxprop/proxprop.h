@@ -1,0 +1,10 @@
+#pragma once
+/// Everything: the proximal step (prox/), the layers (nn/).
+#include <proxprop/nn/conv.h>
+#include <proxprop/nn/functional.h>
+#include <proxprop/nn/linear.h>
+#include <proxprop/nn/linear_map.h>
+#include <proxprop/prox/direction.h>
+#include <proxprop/prox/plan.h>
+#include <proxprop/prox/transfers.h>
+#include <proxprop/version.h>

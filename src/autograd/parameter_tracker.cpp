@@ -1,0 +1,224 @@
+#include "autograd/parameter_tracker.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/graph_task.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <algorithm>
+
+namespace proxprop::autograd {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+namespace {
+
+void refuse_create_graph() {
+  TORCH_CHECK(
+      !at::GradMode::is_enabled(),
+      "proxprop: the proximal direction is not differentiable; call backward without create_graph, or set the layer's "
+      "solver to Gradient for higher derivatives");
+}
+
+template <typename T>
+at::IValue capsule(const c10::intrusive_ptr<T>& pointer) {
+  return at::IValue::make_capsule(c10::static_intrusive_pointer_cast<torch::CustomClassHolder>(pointer));
+}
+
+template <typename T>
+c10::intrusive_ptr<T> from_capsule(const at::IValue& value) {
+  return c10::static_intrusive_pointer_cast<T>(value.toCapsule());
+}
+
+// A tensor with the same storage and version counter, without history.
+at::Tensor alias_of(const at::Tensor& parameter) {
+  return at::Tensor(parameter.unsafeGetTensorImpl()->shallow_copy_and_detach(
+      torch::autograd::impl::version_counter(parameter), /*allow_tensor_metadata_change=*/true));
+}
+
+ProximalStep solve(const Session& session, std::vector<Session::Use> uses) {
+  if (uses.size() == 1) {
+    return proximal_direction(*uses.front().transfer, uses.front().grad_output, session.options());
+  }
+  std::vector<std::shared_ptr<const LinearTransfer>> transfers;
+  std::vector<std::vector<int64_t>> sizes;
+  std::vector<at::Tensor> outputs;
+  for (auto& use : uses) {
+    transfers.push_back(std::move(use.transfer));
+    sizes.push_back(use.grad_output.sizes().vec());
+    outputs.push_back(use.grad_output.reshape({-1}));
+  }
+  const StackedTransfer stacked(std::move(transfers), std::move(sizes));
+  return proximal_direction(stacked, at::cat(outputs), session.options());
+}
+
+class Solve : public torch::autograd::Function<Solve> {
+ public:
+  static variable_list forward(AutogradContext* context, const SessionPtr& session, at::TensorList parameters) {
+    context->set_materialize_grads(false);
+    context->saved_data["session"] = capsule(session);
+    variable_list aliases;
+    for (const auto& parameter : parameters) {
+      aliases.push_back(alias_of(parameter));
+    }
+    return aliases;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& along_aliases) {
+    refuse_create_graph();
+    const auto session = from_capsule<Session>(context->saved_data["session"]);
+    variable_list gradients(1 + along_aliases.size());
+    auto uses = session->take();
+    if (uses.empty()) {
+      return gradients;
+    }
+    auto step = solve(*session, std::move(uses));
+    session->report(step.summary);
+    for (size_t i = 0, next = 0; i < along_aliases.size(); ++i) {
+      if (session->trained()[i]) {
+        gradients[1 + i] = std::move(step.direction[next++]);
+      }
+    }
+    return gradients;
+  }
+};
+
+class UseTransfer : public torch::autograd::Function<UseTransfer> {
+ public:
+  static at::Tensor forward(
+      AutogradContext* context,
+      const at::Tensor& input,
+      const TransferFunctionPtr& function,
+      const SessionPtr& session,
+      at::TensorList parameters) {
+    variable_list saved{input};
+    saved.insert(saved.end(), parameters.begin(), parameters.end());
+    context->save_for_backward(std::move(saved));
+    context->saved_data["function"] = capsule(function);
+    context->saved_data["session"] = capsule(session);
+    return function->forward(input, parameters);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& grad_outputs) {
+    refuse_create_graph();
+    const auto saved = context->get_saved_variables();
+    const auto& input = saved.front();
+    const auto parameters = at::TensorList(saved).slice(1);
+    const auto function = from_capsule<TransferFunction>(context->saved_data["function"]);
+    const auto session = from_capsule<Session>(context->saved_data["session"]);
+    const auto& grad_output = grad_outputs.front();
+
+    bool any_parameter = false;
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      any_parameter = any_parameter || context->needs_input_grad(1 + i);
+    }
+    if (any_parameter) {
+      session->leave({function->transfer(input, parameters, session->trained()), grad_output});
+    }
+    variable_list gradients(3 + parameters.size());
+    if (context->needs_input_grad(0)) {
+      gradients[0] = function->input_gradient(grad_output, input, parameters);
+    }
+    return gradients;
+  }
+};
+
+TrainedMask trained_mask(const std::vector<at::Tensor>& parameters) {
+  TrainedMask mask;
+  for (const auto& parameter : parameters) {
+    mask.push_back(parameter.requires_grad());
+  }
+  return mask;
+}
+
+}  // namespace
+
+Session::Session(ProximalOptions options, TrainedMask trained, StepObserver observer)
+    : options_(std::move(options)), trained_(std::move(trained)), observer_(std::move(observer)) {}
+
+void Session::leave(Use use) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  uses_[torch::autograd::get_current_graph_task_id()].push_back(std::move(use));
+}
+
+std::vector<Session::Use> Session::take() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ended_ = true;
+  const auto found = uses_.find(torch::autograd::get_current_graph_task_id());
+  if (found == uses_.end()) {
+    return {};
+  }
+  auto uses = std::move(found->second);
+  uses_.erase(found);
+  return uses;
+}
+
+bool Session::ended() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return ended_;
+}
+
+void Session::report(const StepSummary& summary) const {
+  if (observer_) {
+    observer_(summary);
+  } else if (summary.status != Status::ok) {
+    TORCH_WARN_ONCE(
+        "proxprop: a proximal step ended with status '", to_string(summary.status), "' on route '",
+        to_string(summary.route), "'; set a step observer to see each one");
+  }
+}
+
+bool ParameterTracker::still_valid(const std::vector<at::Tensor>& parameters) const {
+  if (!current_.session || current_.session->ended() || parameters.size() != parameters_.size()) {
+    return false;
+  }
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const bool same = parameters[i].is_same(parameters_[i]) &&
+                      parameters[i].unsafeGetTensorImpl()->storage().unsafeGetStorageImpl() ==
+                          current_.aliases[i].unsafeGetTensorImpl()->storage().unsafeGetStorageImpl() &&
+                      int64_t(parameters[i]._version()) == versions_[i] &&
+                      parameters[i].requires_grad() == current_.session->trained()[i];
+    if (!same) {
+      return false;
+    }
+  }
+  return true;
+}
+
+TrackedParameters ParameterTracker::track(
+    const std::vector<at::Tensor>& parameters, const ProximalOptions& options, const StepObserver& observer) {
+  const bool any_trained = std::any_of(
+      parameters.begin(), parameters.end(), [](const at::Tensor& p) { return p.requires_grad(); });
+  if (!at::GradMode::is_enabled() || !any_trained || std::holds_alternative<Gradient>(options.solver)) {
+    return {parameters, nullptr};
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!still_valid(parameters)) {
+    current_.session = c10::make_intrusive<Session>(options, trained_mask(parameters), observer);
+    current_.aliases = Solve::apply(current_.session, at::TensorList(parameters));
+    parameters_ = parameters;
+    versions_.clear();
+    for (const auto& parameter : parameters) {
+      versions_.push_back(int64_t(parameter._version()));
+    }
+  }
+  return current_;
+}
+
+void ParameterTracker::reset() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  current_ = {};
+  parameters_.clear();
+  versions_.clear();
+}
+
+at::Tensor apply_transfer(
+    const TransferFunctionPtr& function, const at::Tensor& input, const TrackedParameters& parameters) {
+  if (!parameters.session) {
+    return function->forward(input, parameters.aliases);
+  }
+  return UseTransfer::apply(input, function, parameters.session, at::TensorList(parameters.aliases));
+}
+
+}  // namespace proxprop::autograd

@@ -1,0 +1,43 @@
+#pragma once
+// One conjugate gradient iteration for all spaces in which eq. 16 can be solved.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace proxprop {
+
+/// A vector of the space: one tensor, or one per parameter.
+using CgVector = std::vector<at::Tensor>;
+
+/// The space in which M x = b is solved, with M = beta I + phi* phi.
+///
+/// A vector x may be represented by coefficients: then `metric` maps coefficients to those of B x, such that
+/// <x, y> = dot(x, metric(y)). Where vectors are represented by themselves, `metric` is the identity.
+///
+/// `dot` returns one float64 number per independent system, in a shape that broadcasts against the tensors of a vector.
+class CgSpace {
+ public:
+  virtual ~CgSpace() = default;
+  virtual CgVector metric(const CgVector& x) const { return x; }
+  virtual at::Tensor dot(const CgVector& x, const CgVector& y) const = 0;
+  /// <p, M p>, given p and metric(p). May keep what `multiply` needs.
+  virtual at::Tensor curvature(const CgVector& p, const CgVector& metric_p) = 0;
+  /// M p for the p of the last call of `curvature`; only called when another iteration follows.
+  virtual CgVector multiply(const CgVector& p, const CgVector& metric_p) = 0;
+  /// `scalars` (from `dot`) as a factor of the i-th tensor of a vector.
+  virtual at::Tensor as_factor(const at::Tensor& scalars, const at::Tensor& like) const = 0;
+};
+
+struct CgResult {
+  CgVector solution;
+  int64_t iterations = 0;
+  bool converged = false;  ///< every system's residual is below the tolerance; known only on the CPU
+};
+
+/// `iterations` steps from x = 0. Each denominator is exact: no epsilon is added anywhere, so the iterates scale with b. A
+/// system whose right-hand side is exactly zero gets a zero solution; NaN in b stays visible in x.
+CgResult conjugate_gradient(CgSpace& space, CgVector right_side, int64_t iterations, double tolerance);
+
+}  // namespace proxprop

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <proxprop/prox/transfers.h>
+
+#include <ATen/core/Tensor.h>
+
+namespace proxprop {
+
+/// G = A^T A of the patches of a convolution, [groups, d, d] float64 with d = C / groups * prod(kernel), no bias.
+/// By lags where that is implemented (CPU, stride 1, at most two spatial dimensions), by patches otherwise.
+at::Tensor conv_gram(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size);
+
+/// Operations (multiply and add) that `conv_gram` takes.
+double conv_gram_flops(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size);
+
+/// Sum of the patches over all positions, [groups, d] float64: the Gram's column for the bias.
+at::Tensor patch_sums(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size);
+
+/// The two ways, for tests and benchmarks. `conv_gram_by_lags` needs `lags_apply`.
+bool lags_apply(const at::Tensor& input, const ConvGeometry& geometry);
+at::Tensor conv_gram_by_lags(const at::Tensor& input, const ConvGeometry& geometry);
+at::Tensor conv_gram_by_patches(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size);
+
+}  // namespace proxprop

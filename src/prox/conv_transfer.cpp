@@ -1,0 +1,183 @@
+#include <proxprop/prox/transfers.h>
+
+#include "prox/conv_gram.h"
+#include "prox/conv_unfold.h"
+#include "prox/conv_weight_gradient.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace proxprop {
+
+namespace {
+
+std::vector<int64_t> zeros_like(const std::vector<int64_t>& sizes) {
+  return std::vector<int64_t>(sizes.size(), 0);
+}
+
+std::vector<int64_t> dims_from(int64_t first, int64_t count) {
+  std::vector<int64_t> dims(count);
+  std::iota(dims.begin(), dims.end(), first);
+  return dims;
+}
+
+}  // namespace
+
+at::Tensor patches(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
+  const auto dims = int64_t(output_size.size());
+  std::vector<int64_t> pad;
+  for (int64_t i = dims - 1; i >= 0; --i) {
+    pad.insert(pad.end(), {geometry.padding[i], geometry.padding[i]});
+  }
+  const bool padded = std::any_of(pad.begin(), pad.end(), [](int64_t p) { return p != 0; });
+  const auto x = (padded ? at::constant_pad_nd(input, pad) : input).contiguous();
+  const auto channels = x.size(1) / geometry.groups;
+
+  std::vector<int64_t> sizes{x.size(0), geometry.groups, channels};
+  std::vector<int64_t> strides{x.stride(0), channels * x.stride(1), x.stride(1)};
+  for (int64_t i = 0; i < dims; ++i) {
+    sizes.push_back(geometry.kernel_size[i]);
+    strides.push_back(geometry.dilation[i] * x.stride(2 + i));
+  }
+  for (int64_t i = 0; i < dims; ++i) {
+    sizes.push_back(output_size[i]);
+    strides.push_back(geometry.stride[i] * x.stride(2 + i));
+  }
+  return x.as_strided(sizes, strides);
+}
+
+ConvTransfer::ConvTransfer(const at::Tensor& input, ConvGeometry geometry, Trained trained)
+    : input_(input), geometry_(std::move(geometry)), trained_(trained) {
+  const auto dims = int64_t(geometry_.kernel_size.size());
+  TORCH_CHECK(dims >= 1 && dims <= 3, "proxprop: convolutions have 1 to 3 spatial dimensions, got ", dims);
+  TORCH_CHECK(
+      input.dim() == dims + 2,
+      "proxprop: a convolution over ", dims, " dimensions needs an input [N, C, *], got shape ", input.sizes());
+  TORCH_CHECK(
+      geometry_.groups >= 1 && input.size(1) % geometry_.groups == 0 && geometry_.out_channels % geometry_.groups == 0,
+      "proxprop: input channels (", input.size(1), ") and output channels (", geometry_.out_channels,
+      ") must be divisible by groups (", geometry_.groups, ")");
+  TORCH_CHECK(trained.weight || trained.bias, "proxprop: neither weight nor bias is trained");
+  for (int64_t i = 0; i < dims; ++i) {
+    const auto reach = (geometry_.kernel_size[i] - 1) * geometry_.dilation[i];
+    const auto padded = input.size(2 + i) + 2 * geometry_.padding[i];
+    TORCH_CHECK(
+        padded > reach, "proxprop: the kernel (reach ", reach + 1, ") is larger than the padded input (", padded,
+        ") in spatial dimension ", i);
+    output_size_.push_back((padded - reach - 1) / geometry_.stride[i] + 1);
+  }
+}
+
+std::vector<std::vector<int64_t>> ConvTransfer::parameter_shapes() const {
+  std::vector<std::vector<int64_t>> shapes;
+  if (trained_.weight) {
+    std::vector<int64_t> shape{geometry_.out_channels, input_.size(1) / geometry_.groups};
+    shape.insert(shape.end(), geometry_.kernel_size.begin(), geometry_.kernel_size.end());
+    shapes.push_back(shape);
+  }
+  if (trained_.bias) {
+    shapes.push_back({geometry_.out_channels});
+  }
+  return shapes;
+}
+
+at::Tensor ConvTransfer::apply(at::TensorList theta) const {
+  if (!trained_.weight) {
+    std::vector<int64_t> broadcast(input_.dim(), 1);
+    broadcast[1] = geometry_.out_channels;
+    std::vector<int64_t> sizes{input_.size(0), geometry_.out_channels};
+    sizes.insert(sizes.end(), output_size_.begin(), output_size_.end());
+    return theta[0].view(broadcast).expand(sizes).contiguous();
+  }
+  const auto bias = trained_.bias ? std::optional<at::Tensor>(theta[1]) : std::nullopt;
+  return at::convolution(
+      input_, theta[0], bias, geometry_.stride, geometry_.padding, geometry_.dilation, /*transposed=*/false,
+      zeros_like(geometry_.padding), geometry_.groups);
+}
+
+std::vector<at::Tensor> ConvTransfer::adjoint(const at::Tensor& z) const {
+  std::vector<at::Tensor> theta;
+  if (trained_.weight) {
+    const auto weight = at::empty(parameter_shapes().front(), input_.options());
+    theta.push_back(std::get<1>(at::convolution_backward(
+        z, input_, weight, at::OptionalIntArrayRef(), geometry_.stride, geometry_.padding, geometry_.dilation,
+        /*transposed=*/false, zeros_like(geometry_.padding), geometry_.groups, {false, true, false})));
+  }
+  if (trained_.bias) {
+    auto dims = dims_from(1, z.dim() - 1);
+    dims[0] = 0;
+    theta.push_back(z.sum(dims));
+  }
+  return theta;
+}
+
+std::vector<at::Tensor> ConvTransfer::accurate_adjoint(const at::Tensor& z) const {
+  std::vector<at::Tensor> theta;
+  if (trained_.weight) {
+    theta.push_back(conv_weight_gradient(input_, z, geometry_));
+  }
+  if (trained_.bias) {
+    auto dims = dims_from(1, z.dim() - 1);
+    dims[0] = 0;
+    theta.push_back(z.sum(dims, /*keepdim=*/false, at::kDouble));
+  }
+  return theta;
+}
+
+std::optional<Dimensions> ConvTransfer::dimensions() const {
+  const auto taps = c10::multiply_integers(geometry_.kernel_size);
+  const auto inputs = trained_.weight ? input_.size(1) / geometry_.groups * taps : 0;
+  return Dimensions{
+      input_.size(0) * c10::multiply_integers(output_size_), inputs + (trained_.bias ? 1 : 0),
+      geometry_.out_channels, geometry_.groups};
+}
+
+at::Tensor ConvTransfer::feature_gram() const {
+  const auto groups = geometry_.groups;
+  const auto rows = double(dimensions()->rows);
+  const auto options = input_.options().dtype(at::kDouble);
+  const auto corner = at::full({groups, 1, 1}, rows, options);
+  if (!trained_.weight) {
+    return corner;
+  }
+  const auto gram = conv_gram(input_, geometry_, output_size_);
+  if (!trained_.bias) {
+    return gram;
+  }
+  const auto sums = patch_sums(input_, geometry_, output_size_).unsqueeze(1);  // [groups, 1, d]
+  const auto top = at::cat({gram, sums.transpose(1, 2)}, 2);
+  return at::cat({top, at::cat({sums, corner}, 2)}, 1);
+}
+
+double ConvTransfer::feature_gram_flops() const {
+  return trained_.weight ? conv_gram_flops(input_, geometry_, output_size_) : 0.0;
+}
+
+SampleMatrix ConvTransfer::sample_matrix() const {
+  const auto rows = dimensions()->rows;
+  if (!trained_.weight) {
+    return {at::empty({geometry_.groups, rows, 0}, input_.options()), trained_.bias};
+  }
+  const auto dims = int64_t(output_size_.size());
+  const auto view = patches(input_, geometry_, output_size_);
+  // [N, groups, C / groups, *kernel, *output] -> [groups, N * output, C / groups * kernel]
+  std::vector<int64_t> order{1, 0};
+  for (const auto i : dims_from(3 + dims, dims)) {
+    order.push_back(i);
+  }
+  for (const auto i : dims_from(2, 1 + dims)) {
+    order.push_back(i);
+  }
+  return {view.permute(order).reshape({geometry_.groups, rows, -1}), trained_.bias};
+}
+
+at::Tensor ConvTransfer::output_rows(const at::Tensor& z) const {
+  const auto per_group = geometry_.out_channels / geometry_.groups;
+  // [N, groups, O / groups, positions] -> [groups, N * positions, O / groups]
+  return z.reshape({z.size(0), geometry_.groups, per_group, -1}).permute({1, 0, 3, 2}).reshape(
+      {geometry_.groups, -1, per_group});
+}
+
+}  // namespace proxprop

@@ -1,0 +1,113 @@
+#include <proxprop/prox/transfers.h>
+
+#include "prox/symmetric_gram.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace proxprop {
+
+namespace {
+
+// Rows whose weight gradient is summed in the working dtype before float64 takes over.
+constexpr int64_t rows_per_partial_sum = 2048;
+
+}  // namespace
+
+DenseTransfer::DenseTransfer(const at::Tensor& input, int64_t out_features, Trained trained)
+    : out_features_(out_features), trained_(trained) {
+  TORCH_CHECK(input.dim() >= 1, "proxprop: a dense transfer needs an input of shape [*, in_features], got a scalar");
+  TORCH_CHECK(trained.weight || trained.bias, "proxprop: neither weight nor bias is trained");
+  input_ = input.reshape({-1, input.size(-1)});
+  leading_sizes_ = input.sizes().slice(0, input.dim() - 1).vec();
+}
+
+std::vector<std::vector<int64_t>> DenseTransfer::parameter_shapes() const {
+  std::vector<std::vector<int64_t>> shapes;
+  if (trained_.weight) {
+    shapes.push_back({out_features_, input_.size(1)});
+  }
+  if (trained_.bias) {
+    shapes.push_back({out_features_});
+  }
+  return shapes;
+}
+
+at::Tensor DenseTransfer::apply(at::TensorList theta) const {
+  auto sizes = leading_sizes_;
+  sizes.push_back(out_features_);
+  at::Tensor rows;
+  if (trained_.weight && trained_.bias) {
+    rows = at::addmm(theta[1], input_, theta[0].t());
+  } else if (trained_.weight) {
+    rows = at::mm(input_, theta[0].t());
+  } else {
+    rows = theta[0].expand({input_.size(0), out_features_});
+  }
+  return rows.reshape(sizes);
+}
+
+std::vector<at::Tensor> DenseTransfer::adjoint(const at::Tensor& z) const {
+  const auto rows = z.reshape({-1, out_features_});
+  std::vector<at::Tensor> theta;
+  if (trained_.weight) {
+    theta.push_back(at::mm(rows.t(), input_));
+  }
+  if (trained_.bias) {
+    theta.push_back(rows.sum(0));
+  }
+  return theta;
+}
+
+std::vector<at::Tensor> DenseTransfer::accurate_adjoint(const at::Tensor& z) const {
+  const auto rows = z.reshape({-1, out_features_});
+  std::vector<at::Tensor> theta;
+  if (trained_.weight) {
+    auto sum = at::zeros({out_features_, input_.size(1)}, z.options().dtype(at::kDouble));
+    for (int64_t first = 0; first < rows.size(0); first += rows_per_partial_sum) {
+      const auto count = std::min(rows_per_partial_sum, rows.size(0) - first);
+      sum.add_(at::mm(rows.narrow(0, first, count).t(), input_.narrow(0, first, count)));
+    }
+    theta.push_back(sum);
+  }
+  if (trained_.bias) {
+    theta.push_back(rows.sum({0}, /*keepdim=*/false, at::kDouble));
+  }
+  return theta;
+}
+
+std::optional<Dimensions> DenseTransfer::dimensions() const {
+  return Dimensions{input_.size(0), (trained_.weight ? input_.size(1) : 0) + (trained_.bias ? 1 : 0), out_features_, 1};
+}
+
+at::Tensor DenseTransfer::feature_gram() const {
+  const auto options = input_.options().dtype(at::kDouble);
+  const auto rows = double(input_.size(0));
+  if (!trained_.weight) {
+    return at::full({1, 1, 1}, rows, options);
+  }
+  const auto gram = symmetric_gram(input_.t());
+  if (!trained_.bias) {
+    return gram.unsqueeze(0);
+  }
+  const auto sums = input_.sum({0}, /*keepdim=*/true, at::kDouble);  // [1, in]
+  const auto top = at::cat({gram, sums.t()}, 1);
+  const auto bottom = at::cat({sums, at::full({1, 1}, rows, options)}, 1);
+  return at::cat({top, bottom}, 0).unsqueeze(0);
+}
+
+double DenseTransfer::feature_gram_flops() const {
+  const auto columns = double(dimensions()->columns);
+  return 2.0 * double(input_.size(0)) * columns * columns;  // half of the product, in float64
+}
+
+SampleMatrix DenseTransfer::sample_matrix() const {
+  return {(trained_.weight ? input_ : input_.narrow(1, 0, 0)).unsqueeze(0), trained_.bias};
+}
+
+at::Tensor DenseTransfer::output_rows(const at::Tensor& z) const {
+  return z.reshape({1, -1, out_features_});
+}
+
+}  // namespace proxprop

@@ -1,0 +1,65 @@
+// The feature route: V = (beta I + G)^-1 B with G = A^T A [d, d] and B = A^T g, one factor for all outputs. B is accumulated
+// in float64: the solve amplifies its rounding error by the condition number (3e6 at the paper's first convolution).
+
+#include "prox/conjugate_gradient.h"
+#include "prox/factor.h"
+#include "prox/parameter_matrix.h"
+#include "prox/routes.h"
+
+#include <ATen/ATen.h>
+
+namespace proxprop {
+
+namespace {
+
+// x [groups, O, d] is held as itself; M x = beta x + x G.
+class FeatureSpace final : public CgSpace {
+ public:
+  FeatureSpace(at::Tensor gram, double beta, Coupling coupling)
+      : gram_(std::move(gram)), beta_(beta), joint_(coupling == Coupling::joint) {}
+
+  at::Tensor dot(const CgVector& x, const CgVector& y) const override {
+    const auto products = x[0] * y[0];
+    return joint_ ? products.sum() : products.sum({2}, /*keepdim=*/true);
+  }
+  at::Tensor curvature(const CgVector& p, const CgVector&) override {
+    image_ = at::add(at::matmul(p[0], gram_), p[0], beta_);
+    return dot(p, {image_});
+  }
+  CgVector multiply(const CgVector&, const CgVector&) override { return {image_}; }
+  at::Tensor as_factor(const at::Tensor& scalars, const at::Tensor&) const override { return scalars; }
+
+ private:
+  at::Tensor gram_;
+  double beta_;
+  bool joint_;
+  at::Tensor image_;
+};
+
+}  // namespace
+
+ProximalStep feature_route(const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request) {
+  const auto dimensions = *transfer.dimensions();
+  const auto gradient = to_matrix(transfer.accurate_adjoint(grad_output), dimensions);
+  const auto gram = transfer.feature_gram();
+
+  ProximalStep step;
+  step.summary.route = Route::feature_gram;
+  at::Tensor direction;
+  if (std::holds_alternative<Cholesky>(request.solver)) {
+    const auto factor = factorize(gram, request.beta);
+    direction = factor.solve(gradient.transpose(1, 2)).transpose(1, 2);
+    step.summary.status = factor.status;
+    step.summary.jitter = factor.jitter;
+  } else {
+    const auto& cg = std::get<ConjugateGradient>(request.solver);
+    FeatureSpace space(gram, request.beta, request.coupling);
+    auto result = conjugate_gradient(space, {gradient}, cg.iterations, cg.tolerance);
+    direction = result.solution[0];
+    step.summary.iterations = result.iterations;
+  }
+  step.direction = from_matrix(direction, transfer.parameter_shapes(), grad_output.scalar_type());
+  return step;
+}
+
+}  // namespace proxprop

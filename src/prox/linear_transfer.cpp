@@ -1,0 +1,56 @@
+#include <proxprop/prox/linear_transfer.h>
+
+#include <ATen/ATen.h>
+
+namespace proxprop {
+
+std::vector<at::Tensor> LinearTransfer::accurate_adjoint(const at::Tensor& z) const {
+  auto result = adjoint(z);
+  for (auto& tensor : result) {
+    tensor = tensor.to(at::kDouble);
+  }
+  return result;
+}
+
+at::Tensor LinearTransfer::feature_gram() const {
+  TORCH_INTERNAL_ASSERT(false, "this transfer offers no feature Gram");
+}
+
+double LinearTransfer::feature_gram_flops() const {
+  const auto sizes = dimensions();
+  return sizes ? double(sizes->rows) * double(sizes->columns) * double(sizes->columns) * double(sizes->groups) : 0.0;
+}
+
+SampleMatrix LinearTransfer::sample_matrix() const {
+  TORCH_INTERNAL_ASSERT(false, "this transfer offers no sample matrix");
+}
+
+at::Tensor LinearTransfer::output_rows(const at::Tensor&) const {
+  TORCH_INTERNAL_ASSERT(false, "this transfer offers no sample matrix");
+}
+
+double check_adjoint(const LinearTransfer& transfer, const at::Tensor& output_like) {
+  std::vector<at::Tensor> x;
+  for (const auto& shape : transfer.parameter_shapes()) {
+    x.push_back(at::randn(shape, output_like.options()));
+  }
+  const auto y = at::randn_like(output_like);
+  const auto image = transfer.apply(x);
+  TORCH_CHECK(
+      image.sizes() == y.sizes(), "proxprop: phi gives an output of shape ", image.sizes(), ", expected ", y.sizes());
+  const auto adjoint = transfer.adjoint(y);
+  TORCH_CHECK(
+      adjoint.size() == x.size(), "proxprop: phi* gives ", adjoint.size(), " tensors for ", x.size(), " parameters");
+  const auto left = (image.to(at::kDouble) * y.to(at::kDouble)).sum();
+  auto right = at::zeros({}, left.options());
+  for (size_t i = 0; i < x.size(); ++i) {
+    TORCH_CHECK(
+        adjoint[i].sizes() == x[i].sizes(),
+        "proxprop: phi* gives shape ", adjoint[i].sizes(), " for a parameter of shape ", x[i].sizes());
+    right += (adjoint[i].to(at::kDouble) * x[i].to(at::kDouble)).sum();
+  }
+  const auto scale = image.to(at::kDouble).norm() * y.to(at::kDouble).norm();
+  return ((left - right).abs() / at::clamp_min(scale, 1e-300)).item<double>();
+}
+
+}  // namespace proxprop

@@ -1,0 +1,105 @@
+// The matrix-free route: conjugate gradients on eq. 16 with nothing but phi and phi*. <p, M p> = beta |p|^2 + |phi p|^2, so k
+// iterations take k applications and k - 1 adjoints; the right-hand side is the gradient itself.
+
+#include "prox/conjugate_gradient.h"
+#include "prox/routes.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace proxprop {
+
+namespace {
+
+class ParameterSpace final : public CgSpace {
+ public:
+  ParameterSpace(const LinearTransfer& transfer, double beta, Coupling coupling)
+      : transfer_(transfer), beta_(beta), joint_(coupling == Coupling::joint) {}
+
+  at::Tensor dot(const CgVector& x, const CgVector& y) const override {
+    at::Tensor total;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const auto products = (x[i] * y[i]).reshape({joint_ ? 1 : x[i].size(0), -1}).sum({1}, false, at::kDouble);
+      total = total.defined() ? total + products : products;
+    }
+    return total;
+  }
+
+  at::Tensor curvature(const CgVector& p, const CgVector&) override {
+    image_ = transfer_.apply(p);
+    return dot(p, p) * beta_ + output_norm();
+  }
+
+  CgVector multiply(const CgVector& p, const CgVector&) override {
+    auto result = transfer_.adjoint(image_);
+    for (size_t i = 0; i < p.size(); ++i) {
+      result[i] = at::add(result[i], p[i], beta_);
+    }
+    return result;
+  }
+
+  at::Tensor as_factor(const at::Tensor& scalars, const at::Tensor& like) const override {
+    std::vector<int64_t> shape(like.dim(), 1);
+    if (!joint_ && like.dim() > 0) {
+      shape[0] = scalars.size(0);
+    }
+    return scalars.to(like.scalar_type()).view(shape);
+  }
+
+ private:
+  // |phi p|^2, per output or in all.
+  at::Tensor output_norm() const {
+    if (joint_) {
+      return image_.square().sum(at::kDouble).view({1});
+    }
+    const auto rows = transfer_.output_rows(image_);  // [groups, S, O / groups]
+    return rows.square().sum({1}, false, at::kDouble).reshape({-1});
+  }
+
+  const LinearTransfer& transfer_;
+  double beta_;
+  bool joint_;
+  at::Tensor image_;
+};
+
+int64_t parameter_count(const LinearTransfer& transfer) {
+  int64_t count = 0;
+  for (const auto& shape : transfer.parameter_shapes()) {
+    count += c10::multiply_integers(shape);
+  }
+  return count;
+}
+
+}  // namespace
+
+ProximalStep matrix_free_route(const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request) {
+  ProximalStep step;
+  step.summary.route = Route::matrix_free;
+
+  const bool exact = std::holds_alternative<Cholesky>(request.solver);
+  ConjugateGradient cg;
+  if (exact) {
+    const bool is_double = grad_output.scalar_type() == at::kDouble;
+    cg.tolerance = is_double ? 1e-13 : 1e-6;
+    cg.iterations = std::clamp<int64_t>(4 * parameter_count(transfer), 50, 2000);
+  } else {
+    cg = std::get<ConjugateGradient>(request.solver);
+  }
+
+  // One power of two for the whole output keeps every inner product in range, per output or joint.
+  const auto scale = power_of_two_scale(grad_output, {});
+  ParameterSpace space(transfer, request.beta, request.coupling);
+  auto result = conjugate_gradient(space, transfer.adjoint(grad_output * scale), cg.iterations, cg.tolerance);
+  for (auto& tensor : result.solution) {
+    step.direction.push_back(tensor / scale);
+  }
+  step.summary.iterations = result.iterations;
+  if (exact && grad_output.is_cpu() && !result.converged) {
+    step.summary.status = Status::stalled;
+  }
+  return step;
+}
+
+}  // namespace proxprop

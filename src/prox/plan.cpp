@@ -1,0 +1,125 @@
+#include <proxprop/prox/plan.h>
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace proxprop {
+
+namespace {
+
+// One float64 operation costs about two float32 ones on the machines that we know.
+constexpr double float64_weight = 2.0;
+// Iterations that a matrix-free solve to working accuracy is charged with; what it takes depends on the condition number.
+constexpr double iterations_to_convergence = 100;
+
+struct Sizes {
+  double rows, columns, outputs, groups;  ///< outputs per group
+  explicit Sizes(const Dimensions& d)
+      : rows(double(d.rows)),
+        columns(double(d.columns)),
+        outputs(double(d.outputs) / double(d.groups)),
+        groups(double(d.groups)) {}
+  double forward() const { return 2 * rows * columns * outputs * groups; }
+};
+
+double factor_flops(double n) {
+  return float64_weight * n * n * n / 3;
+}
+
+RouteCost sample_cost(const Problem& problem, const Sizes& s) {
+  RouteCost cost{Route::sample_gram, problem.has_sample_matrix};
+  const auto gram = float64_weight * s.rows * s.rows * s.columns;
+  double solve = 0;
+  if (const auto* cg = std::get_if<ConjugateGradient>(&problem.solver)) {
+    solve = double(cg->iterations) * 2 * s.rows * s.rows * s.outputs;
+  } else {
+    // Factor, inverse (twice the factor), product with the smaller side.
+    solve = 3 * factor_flops(s.rows) + 2 * s.rows * s.rows * std::min(s.columns, s.outputs);
+  }
+  cost.flops = s.groups * (gram + solve);
+  cost.bytes = s.groups * (3 * 8 * s.rows * s.rows + 4 * s.rows * std::min(s.columns, s.outputs));
+  return cost;
+}
+
+RouteCost feature_cost(const Problem& problem, const Sizes& s) {
+  RouteCost cost{Route::feature_gram, problem.has_feature_gram};
+  double solve = 0;
+  if (const auto* cg = std::get_if<ConjugateGradient>(&problem.solver)) {
+    solve = float64_weight * double(cg->iterations) * 2 * s.columns * s.columns * s.outputs;
+  } else {
+    solve = factor_flops(s.columns) + float64_weight * 2 * s.columns * s.columns * s.outputs;
+  }
+  cost.flops = problem.feature_gram_flops + s.groups * solve;
+  cost.bytes = s.groups * 8 * (3 * s.columns * s.columns + 2 * s.columns * s.outputs);
+  return cost;
+}
+
+RouteCost matrix_free_cost(const Problem& problem, const Sizes* s) {
+  RouteCost cost{Route::matrix_free, true};
+  if (s == nullptr) {
+    return cost;
+  }
+  const auto* cg = std::get_if<ConjugateGradient>(&problem.solver);
+  const auto iterations = cg != nullptr ? double(cg->iterations) : iterations_to_convergence;
+  cost.flops = s->forward() * (2 * iterations - 1);
+  cost.bytes = 4 * (3 * s->columns * s->outputs * s->groups + s->rows * s->outputs * s->groups);
+  return cost;
+}
+
+std::string explain(const Problem& problem, const RouteCost& chosen) {
+  if (!problem.dimensions) {
+    return "a linear map known by phi and phi* only: " + to_string(chosen.route);
+  }
+  char text[200];
+  const auto& d = *problem.dimensions;
+  std::snprintf(
+      text, sizeof(text), "S = %lld %s d = %lld: %s, %.3g %% of the operations of forward and backward",
+      static_cast<long long>(d.rows), d.rows < d.columns ? "<" : ">=", static_cast<long long>(d.columns),
+      to_string(chosen.route).c_str(), 100 * chosen.relative);
+  return text;
+}
+
+}  // namespace
+
+Problem describe(const LinearTransfer& transfer, const Solver& solver) {
+  Problem problem;
+  problem.dimensions = transfer.dimensions();
+  problem.has_sample_matrix = transfer.has_sample_matrix();
+  problem.has_feature_gram = transfer.has_feature_gram();
+  problem.feature_gram_flops = problem.has_feature_gram ? transfer.feature_gram_flops() : 0;
+  problem.solver = solver;
+  return problem;
+}
+
+Plan plan(const Problem& problem) {
+  Plan result;
+  if (std::holds_alternative<Gradient>(problem.solver)) {
+    result.route = Route::gradient;
+    result.reason = "no proximal step";
+    return result;
+  }
+  if (problem.dimensions) {
+    const Sizes sizes(*problem.dimensions);
+    result.candidates = {
+        sample_cost(problem, sizes), feature_cost(problem, sizes), matrix_free_cost(problem, &sizes)};
+    for (auto& candidate : result.candidates) {
+      candidate.relative = candidate.flops / std::max(1.0, 3 * sizes.forward());
+    }
+  } else {
+    result.candidates = {matrix_free_cost(problem, nullptr)};
+  }
+  const RouteCost* best = nullptr;
+  for (const auto& candidate : result.candidates) {
+    if (candidate.possible && (best == nullptr || candidate.flops < best->flops)) {
+      best = &candidate;
+    }
+  }
+  TORCH_INTERNAL_ASSERT(best != nullptr);
+  result.route = best->route;
+  result.reason = explain(problem, *best);
+  return result;
+}
+
+}  // namespace proxprop

@@ -1,0 +1,142 @@
+// The sample ("dual") route. By the push-through identity (paper eq. 13 with phi = A)
+//
+//     (beta I + A^T A)^-1 A^T g = A^T (beta I + K)^-1 g,    K = A A^T,
+//
+// the direction is the ordinary weight gradient of g~ = (beta I + K)^-1 g: no d x d matrix, no second weight gradient. The
+// inverse is applied to the smaller of g [S, O] and A [S, d]. A column of ones in A (the bias) adds one to all entries
+// of K.
+
+#include "prox/conjugate_gradient.h"
+#include "prox/factor.h"
+#include "prox/parameter_matrix.h"
+#include "prox/routes.h"
+#include "prox/symmetric_gram.h"
+
+#include <ATen/ATen.h>
+
+namespace proxprop {
+
+namespace {
+
+at::Tensor sample_gram(const SampleMatrix& samples) {
+  auto gram = symmetric_gram(samples.matrix);
+  if (samples.ones) {
+    gram.add_(1.0);
+  }
+  return gram;
+}
+
+at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
+  if (a.size(0) == 1) {
+    return at::mm(a[0], b[0]).unsqueeze(0);
+  }
+  return at::bmm(a, b);
+}
+
+// coefficients^T [A, 1], split into the parameters' shapes: [groups, O, S] x [groups, S, d].
+std::vector<at::Tensor> weight_gradient(
+    const LinearTransfer& transfer, const SampleMatrix& samples, const at::Tensor& coefficients) {
+  const auto shapes = transfer.parameter_shapes();
+  std::vector<at::Tensor> parts;
+  if (samples.matrix.size(-1) > 0) {
+    parts.push_back(product(coefficients.transpose(1, 2), samples.matrix).view(shapes.front()));
+  }
+  if (samples.ones) {
+    parts.push_back(coefficients.sum(1).view(shapes.back()));
+  }
+  return parts;
+}
+
+// (beta I + K)^-1 as an operator on columns. In float32 the inverse is formed in float64 and rounded once: its product then
+// runs at the speed of a GEMM, and the direction has relative error 2e-6 to 6e-6 at the paper's layers. In float64 the
+// factor solves directly.
+class InverseOperator {
+ public:
+  InverseOperator(const Factor& factor, at::ScalarType dtype) : factor_(factor) {
+    if (dtype != at::kDouble) {
+      rounded_inverse_ = factor.inverse().to(dtype);
+    }
+  }
+  at::Tensor operator()(const at::Tensor& right) const {
+    return rounded_inverse_.defined() ? product(rounded_inverse_, right) : factor_.solve(right);
+  }
+
+ private:
+  const Factor& factor_;
+  at::Tensor rounded_inverse_;
+};
+
+std::vector<at::Tensor> exact_direction(
+    const LinearTransfer& transfer, const SampleMatrix& samples, const at::Tensor& rows, const Factor& factor) {
+  const InverseOperator inverse(factor, rows.scalar_type());
+  if (rows.size(-1) <= samples.matrix.size(-1)) {
+    return weight_gradient(transfer, samples, inverse(rows));
+  }
+  const auto shapes = transfer.parameter_shapes();
+  const auto rows_transposed = rows.transpose(1, 2);
+  std::vector<at::Tensor> parts;
+  if (samples.matrix.size(-1) > 0) {
+    parts.push_back(product(rows_transposed, inverse(samples.matrix)).view(shapes.front()));
+  }
+  if (samples.ones) {
+    const auto ones = at::ones({rows.size(0), rows.size(1), 1}, rows.options());
+    parts.push_back(product(rows_transposed, inverse(ones)).view(shapes.back()));
+  }
+  return parts;
+}
+
+// x = A^T c is held as its coefficients c [groups, S, O]. With <x, y> = c_x^T K c_y and M A^T c = A^T (beta c + K c), an
+// iteration costs one product with K.
+class SampleSpace final : public CgSpace {
+ public:
+  SampleSpace(at::Tensor gram, double beta, Coupling coupling)
+      : gram_(std::move(gram)), beta_(beta), joint_(coupling == Coupling::joint) {}
+
+  CgVector metric(const CgVector& x) const override { return {product(gram_, x[0])}; }
+  at::Tensor dot(const CgVector& x, const CgVector& y) const override {
+    const auto products = x[0] * y[0];
+    return joint_ ? products.sum(at::kDouble) : products.sum({1}, /*keepdim=*/true, at::kDouble);
+  }
+  at::Tensor curvature(const CgVector& p, const CgVector& metric_p) override {
+    image_ = at::add(metric_p[0], p[0], beta_);
+    return dot({image_}, metric_p);
+  }
+  CgVector multiply(const CgVector&, const CgVector&) override { return {image_}; }
+  at::Tensor as_factor(const at::Tensor& scalars, const at::Tensor& like) const override {
+    return scalars.to(like.scalar_type());
+  }
+
+ private:
+  at::Tensor gram_;
+  double beta_;
+  bool joint_;
+  at::Tensor image_;
+};
+
+}  // namespace
+
+ProximalStep sample_route(const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request) {
+  const auto samples = transfer.sample_matrix();
+  const auto rows = transfer.output_rows(grad_output);
+  const auto gram = sample_gram(samples);
+
+  ProximalStep step;
+  step.summary.route = Route::sample_gram;
+  if (std::holds_alternative<Cholesky>(request.solver)) {
+    const auto factor = factorize(gram, request.beta);
+    step.direction = exact_direction(transfer, samples, rows, factor);
+    step.summary.status = factor.status;
+    step.summary.jitter = factor.jitter;
+    return step;
+  }
+  const auto& cg = std::get<ConjugateGradient>(request.solver);
+  const bool joint = request.coupling == Coupling::joint;
+  const auto scale = power_of_two_scale(rows, joint ? at::IntArrayRef{} : at::IntArrayRef{1});
+  SampleSpace space(gram.to(rows.scalar_type()), request.beta, request.coupling);
+  auto result = conjugate_gradient(space, {rows * scale}, cg.iterations, cg.tolerance);
+  step.direction = weight_gradient(transfer, samples, result.solution[0] / scale);
+  step.summary.iterations = result.iterations;
+  return step;
+}
+
+}  // namespace proxprop

@@ -1,0 +1,124 @@
+#include <proxprop/prox/transfers.h>
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace proxprop {
+
+namespace {
+
+std::vector<at::Tensor> sum_in_place(std::vector<at::Tensor> total, const std::vector<at::Tensor>& part) {
+  for (size_t i = 0; i < total.size(); ++i) {
+    total[i].add_(part[i]);
+  }
+  return total;
+}
+
+}  // namespace
+
+StackedTransfer::StackedTransfer(
+    std::vector<std::shared_ptr<const LinearTransfer>> uses, std::vector<std::vector<int64_t>> output_sizes)
+    : uses_(std::move(uses)), output_sizes_(std::move(output_sizes)) {
+  TORCH_CHECK(!uses_.empty() && uses_.size() == output_sizes_.size(), "proxprop: one output size per stacked use");
+}
+
+std::vector<at::Tensor> StackedTransfer::split(const at::Tensor& z) const {
+  std::vector<int64_t> numels;
+  for (const auto& sizes : output_sizes_) {
+    numels.push_back(c10::multiply_integers(sizes));
+  }
+  auto parts = z.reshape({-1}).split_with_sizes(numels);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    parts[i] = parts[i].view(output_sizes_[i]);
+  }
+  return parts;
+}
+
+std::vector<std::vector<int64_t>> StackedTransfer::parameter_shapes() const {
+  return uses_.front()->parameter_shapes();
+}
+
+at::Tensor StackedTransfer::apply(at::TensorList theta) const {
+  std::vector<at::Tensor> outputs;
+  for (const auto& use : uses_) {
+    outputs.push_back(use->apply(theta).reshape({-1}));
+  }
+  return at::cat(outputs);
+}
+
+std::vector<at::Tensor> StackedTransfer::adjoint(const at::Tensor& z) const {
+  const auto parts = split(z);
+  auto total = uses_.front()->adjoint(parts.front());
+  for (size_t i = 1; i < uses_.size(); ++i) {
+    total = sum_in_place(std::move(total), uses_[i]->adjoint(parts[i]));
+  }
+  return total;
+}
+
+std::vector<at::Tensor> StackedTransfer::accurate_adjoint(const at::Tensor& z) const {
+  const auto parts = split(z);
+  auto total = uses_.front()->accurate_adjoint(parts.front());
+  for (size_t i = 1; i < uses_.size(); ++i) {
+    total = sum_in_place(std::move(total), uses_[i]->accurate_adjoint(parts[i]));
+  }
+  return total;
+}
+
+std::optional<Dimensions> StackedTransfer::dimensions() const {
+  auto total = uses_.front()->dimensions();
+  for (size_t i = 1; total && i < uses_.size(); ++i) {
+    const auto next = uses_[i]->dimensions();
+    if (!next) {
+      return std::nullopt;
+    }
+    total->rows += next->rows;
+  }
+  return total;
+}
+
+bool StackedTransfer::has_feature_gram() const {
+  return std::all_of(uses_.begin(), uses_.end(), [](const auto& use) { return use->has_feature_gram(); });
+}
+
+at::Tensor StackedTransfer::feature_gram() const {
+  auto total = uses_.front()->feature_gram();
+  for (size_t i = 1; i < uses_.size(); ++i) {
+    total = total + uses_[i]->feature_gram();
+  }
+  return total;
+}
+
+double StackedTransfer::feature_gram_flops() const {
+  double total = 0;
+  for (const auto& use : uses_) {
+    total += use->feature_gram_flops();
+  }
+  return total;
+}
+
+bool StackedTransfer::has_sample_matrix() const {
+  return std::all_of(uses_.begin(), uses_.end(), [](const auto& use) { return use->has_sample_matrix(); });
+}
+
+SampleMatrix StackedTransfer::sample_matrix() const {
+  std::vector<at::Tensor> matrices;
+  bool ones = false;
+  for (const auto& use : uses_) {
+    const auto samples = use->sample_matrix();
+    matrices.push_back(samples.matrix);
+    ones = samples.ones;
+  }
+  return {at::cat(matrices, 1), ones};
+}
+
+at::Tensor StackedTransfer::output_rows(const at::Tensor& z) const {
+  const auto parts = split(z);
+  std::vector<at::Tensor> rows;
+  for (size_t i = 0; i < uses_.size(); ++i) {
+    rows.push_back(uses_[i]->output_rows(parts[i]));
+  }
+  return at::cat(rows, 1);
+}
+
+}  // namespace proxprop

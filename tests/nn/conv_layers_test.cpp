@@ -1,0 +1,147 @@
+// Convolution layers: every option of torch::nn gives torch's output and input gradient, and the step's own V.
+
+#include "support/dense_reference.h"
+
+#include <proxprop/proxprop.h>
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+namespace proxprop::testing {
+namespace {
+
+template <typename Ours, typename Theirs>
+void expect_as_torch(Ours ours, Theirs theirs, const std::vector<int64_t>& input_size) {
+  ours->to(torch::kDouble);
+  theirs->to(torch::kDouble);
+  {
+    torch::NoGradGuard no_grad;
+    theirs->weight.copy_(ours->weight);
+    if (theirs->bias.defined()) {
+      theirs->bias.copy_(ours->bias);
+    }
+  }
+  const auto a = torch::randn(input_size, torch::kDouble).requires_grad_();
+  const auto b = a.detach().clone().requires_grad_();
+  const auto z = ours(a);
+  const auto reference = theirs(b);
+  ASSERT_EQ(z.sizes(), reference.sizes());
+  EXPECT_LE(relative_error(z, reference), 1e-14);
+  const auto g = torch::randn_like(z);
+  z.backward(g);
+  reference.backward(g);
+  EXPECT_LE(relative_error(a.grad(), b.grad()), 1e-13);
+
+  // V from the gradient and a dense M: (beta I + phi* phi) V = gradient, phi built from the torch layer's own forward.
+  const auto parameters = theirs->parameters();
+  std::vector<at::Tensor> columns;
+  {
+    torch::NoGradGuard no_grad;
+    for (const auto& parameter : parameters) {
+      parameter.zero_();
+    }
+    for (const auto& parameter : parameters) {
+      for (int64_t j = 0; j < parameter.numel(); ++j) {
+        parameter.view({-1})[j] = 1.0;
+        columns.push_back(theirs(b).reshape({-1}));
+        parameter.view({-1})[j] = 0.0;
+      }
+    }
+  }
+  const auto phi = at::stack(columns, 1);
+  auto m = at::mm(phi.t(), phi);
+  m.diagonal().add_(1 / ours->proximal_options().tau_theta);
+  std::vector<at::Tensor> direction, gradient;
+  for (const auto& parameter : ours->parameters()) {
+    direction.push_back(parameter.grad());
+  }
+  for (const auto& parameter : parameters) {
+    gradient.push_back(parameter.grad());
+  }
+  EXPECT_LE(relative_error(flatten(direction), at::linalg_solve(m, flatten(gradient))), 1e-10);
+}
+
+template <size_t D>
+torch::nn::ConvOptions<D> torch_options(const nn::ConvOptions<D>& options) {
+  torch::nn::ConvOptions<D> result(options.in_channels(), options.out_channels(), options.kernel_size());
+  result.stride(options.stride()).dilation(options.dilation()).groups(options.groups()).bias(options.bias());
+  result.padding_mode(options.padding_mode());
+  std::visit([&](const auto& padding) { result.padding(padding); }, options.padding());
+  return result;
+}
+
+void expect_conv2d(nn::Conv2dOptions options, std::vector<int64_t> size = {2, 4, 7, 6}) {
+  options.tau_theta(0.3);
+  expect_as_torch(nn::Conv2d(options), torch::nn::Conv2d(torch_options(options)), size);
+}
+
+TEST(Conv2d, PlainOptions) {
+  expect_conv2d({4, 3, 3});
+  expect_conv2d(nn::Conv2dOptions(4, 3, {3, 2}).padding({1, 2}));
+  expect_conv2d(nn::Conv2dOptions(4, 3, 3).stride({2, 1}).padding(1));
+  expect_conv2d(nn::Conv2dOptions(4, 3, 3).dilation({2, 1}).padding(2));
+  expect_conv2d(nn::Conv2dOptions(4, 6, 3).groups(2).padding(1));
+  expect_conv2d(nn::Conv2dOptions(4, 8, 3).groups(4).padding(1));
+  expect_conv2d(nn::Conv2dOptions(4, 3, 3).bias(false));
+}
+
+TEST(Conv2d, SameAndValidPadding) {
+  expect_conv2d(nn::Conv2dOptions(4, 3, 3).padding(torch::kSame));
+  expect_conv2d(nn::Conv2dOptions(4, 3, {2, 4}).padding(torch::kSame));  // an even kernel pads unequally
+  expect_conv2d(nn::Conv2dOptions(4, 3, 3).padding(torch::kValid));
+  EXPECT_THROW(nn::Conv2d(nn::Conv2dOptions(4, 3, 3).padding(torch::kSame).stride(2)), c10::Error);
+}
+
+TEST(Conv2d, EveryPaddingMode) {
+  expect_conv2d(nn::Conv2dOptions(4, 3, 3).padding(1).padding_mode(torch::kReflect));
+  expect_conv2d(nn::Conv2dOptions(4, 3, 3).padding({2, 1}).padding_mode(torch::kReplicate));
+  expect_conv2d(nn::Conv2dOptions(4, 3, 3).padding({1, 2}).padding_mode(torch::kCircular));
+}
+
+TEST(Conv1d, EveryOption) {
+  const auto expect = [](nn::Conv1dOptions options) {
+    options.tau_theta(0.3);
+    expect_as_torch(nn::Conv1d(options), torch::nn::Conv1d(torch_options(options)), {3, 4, 9});
+  };
+  expect({4, 3, 3});
+  expect(nn::Conv1dOptions(4, 6, 3).stride(2).padding(1).groups(2));
+  expect(nn::Conv1dOptions(4, 3, 3).padding(2).padding_mode(torch::kReflect));
+}
+
+TEST(Conv3d, EveryOption) {
+  const auto expect = [](nn::Conv3dOptions options) {
+    options.tau_theta(0.3);
+    expect_as_torch(nn::Conv3d(options), torch::nn::Conv3d(torch_options(options)), {2, 2, 4, 5, 4});
+  };
+  expect({2, 2, 2});
+  expect(nn::Conv3dOptions(2, 2, {2, 3, 1}).stride({1, 2, 1}).padding({1, 1, 0}));
+  expect(nn::Conv3dOptions(2, 4, 2).groups(2).padding(1).padding_mode(torch::kCircular));
+}
+
+TEST(Conv2d, UnbatchedInput) {
+  nn::Conv2d layer(nn::Conv2dOptions(3, 4, 3).padding(1));
+  const auto input = torch::randn({3, 5, 5});
+  EXPECT_TRUE(layer(input).equal(layer(input.unsqueeze(0))[0]));
+  layer(input).sum().backward();
+  EXPECT_TRUE(layer->weight.grad().defined());
+}
+
+TEST(Conv2d, UsedOnTwoImageSizesTakesOneStackedStep) {
+  nn::Conv2d layer(nn::Conv2dOptions(2, 3, 3).padding(1).tau_theta(0.3));
+  layer->to(torch::kDouble);
+  int steps = 0;
+  layer->set_step_observer([&](const StepSummary&) { ++steps; });
+  (layer(torch::randn({2, 2, 5, 5}, torch::kDouble)).sum() + layer(torch::randn({1, 2, 8, 6}, torch::kDouble)).sum())
+      .backward();
+  EXPECT_EQ(steps, 1);
+}
+
+TEST(Conv2d, PlanNamesTheFeatureGram) {
+  nn::Conv2d layer(nn::Conv2dOptions(3, 16, 5).padding(2));
+  const auto plan = layer->plan(torch::zeros({500, 3, 32, 32}));
+  EXPECT_EQ(plan.route, Route::feature_gram);
+  EXPECT_NE(plan.reason.find("S = 512000"), std::string::npos) << plan.reason;
+}
+
+}  // namespace
+}  // namespace proxprop::testing

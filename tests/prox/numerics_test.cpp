@@ -1,0 +1,252 @@
+// Safeguards of the numerics: each of these fails without the one it names.
+
+#include "support/dense_reference.h"
+#include "support/transfer_cases.h"
+
+#include <proxprop/prox/direction.h>
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace proxprop::testing {
+namespace {
+
+// Samples with a large mean, like pixels and activations: condition number about 1e6 at tau_theta = 1.
+TransferInstance ill_conditioned(int64_t rows, int64_t inputs, int64_t outputs, at::ScalarType dtype) {
+  at::manual_seed(7);
+  const auto input = (at::randn({rows, inputs}, at::kDouble) * 0.1 + 10.0).to(at::kFloat).to(dtype);
+  return {
+      std::make_shared<DenseTransfer>(input, outputs, Trained{}),
+      at::randn({rows, outputs}, at::kDouble).to(at::kFloat).to(dtype)};
+}
+
+at::Tensor direction_in(at::ScalarType dtype, double tau_theta, const Solver& solver, Route route) {
+  const auto instance = ill_conditioned(60, 200, 40, dtype);
+  return flatten(
+      proximal_direction(*instance.transfer, instance.grad_output, {tau_theta, solver, Scaling::sum, route}).direction);
+}
+
+TEST(Numerics, ExactStepInFloat32KeepsItsDigitsAtLargeTau) {
+  // A solve for the new theta, or the subtractive Woodbury form, has no correct digit here.
+  for (const double tau_theta : {1.0, 100.0, 1e4}) {
+    const auto reference = direction_in(at::kDouble, tau_theta, Cholesky{}, Route::sample_gram);
+    const auto value = direction_in(at::kFloat, tau_theta, Cholesky{}, Route::sample_gram);
+    EXPECT_LE(relative_error(value, reference), 1e-4) << "tau_theta = " << tau_theta;
+  }
+}
+
+struct SolverAndRoute {
+  Solver solver;
+  Route route;
+};
+
+std::vector<SolverAndRoute> float32_ways() {
+  std::vector<SolverAndRoute> ways;
+  for (const auto route : {Route::sample_gram, Route::feature_gram}) {
+    ways.push_back({Cholesky{}, route});
+  }
+  for (const auto coupling : {Coupling::per_output, Coupling::joint}) {
+    for (const auto route : {Route::sample_gram, Route::feature_gram, Route::matrix_free}) {
+      ways.push_back({ConjugateGradient{3, 0.0, coupling}, route});
+    }
+  }
+  return ways;
+}
+
+TEST(Numerics, DirectionScalesWithTheLoss) {
+  // Well conditioned: a factor that is no power of two rounds the gradient, and the solve amplifies that rounding.
+  const auto instance = make_dense({20, 30}, 8, {}, at::kFloat);
+  for (const auto& way : float32_ways()) {
+    const ProximalOptions options{0.5, way.solver, Scaling::sum, way.route};
+    const auto unscaled = flatten(proximal_direction(*instance.transfer, instance.grad_output, options).direction);
+    for (const double scale : {1e-12, 1e-6, 1e-3, 1e3, 1e6, 1e12}) {
+      const auto scaled =
+          flatten(proximal_direction(*instance.transfer, instance.grad_output * scale, options).direction);
+      EXPECT_LE(relative_error(scaled / scale, unscaled), 1e-5)
+          << to_string(way.solver) << " by " << to_string(way.route) << ", scale " << scale;
+    }
+  }
+}
+
+TEST(Numerics, TinyAndHugeGradientsScaleByExactPowersOfTwo) {
+  const auto instance = ill_conditioned(20, 30, 8, at::kFloat);
+  for (const auto& way : float32_ways()) {
+    const ProximalOptions options{0.5, way.solver, Scaling::sum, way.route};
+    const auto unscaled = flatten(proximal_direction(*instance.transfer, instance.grad_output, options).direction);
+    for (const int exponent : {-60, -20, 20, 60}) {
+      const auto scale = std::ldexp(1.0, exponent);
+      const auto scaled =
+          flatten(proximal_direction(*instance.transfer, instance.grad_output * scale, options).direction);
+      EXPECT_TRUE(scaled.equal(unscaled * scale)) << to_string(way.solver) << " by " << to_string(way.route);
+    }
+  }
+}
+
+TEST(Numerics, OutputsWithoutGradientGetAZeroUpdate) {
+  for (const auto& way : float32_ways()) {
+    auto instance = ill_conditioned(20, 30, 8, at::kFloat);
+    instance.grad_output.narrow(1, 2, 3).zero_();
+    const auto step =
+        proximal_direction(*instance.transfer, instance.grad_output, {0.5, way.solver, Scaling::sum, way.route});
+    for (const auto& part : step.direction) {
+      EXPECT_TRUE(part.isfinite().all().item<bool>()) << to_string(way.solver) << " by " << to_string(way.route);
+      EXPECT_TRUE(part.narrow(0, 2, 3).eq(0).all().item<bool>());
+      EXPECT_TRUE(part.narrow(0, 0, 2).ne(0).all().item<bool>());
+    }
+  }
+}
+
+TEST(Numerics, AllZeroGradientGivesZero) {
+  for (const auto& way : float32_ways()) {
+    const auto instance = ill_conditioned(6, 5, 3, at::kFloat);
+    const auto step = proximal_direction(
+        *instance.transfer, at::zeros_like(instance.grad_output), {0.5, way.solver, Scaling::sum, way.route});
+    EXPECT_TRUE(flatten(step.direction).eq(0).all().item<bool>()) << to_string(way.solver);
+  }
+}
+
+TEST(Numerics, NanInTheGradientStaysVisible) {
+  for (const auto& way : float32_ways()) {
+    auto instance = ill_conditioned(6, 5, 3, at::kFloat);
+    instance.grad_output[1][1] = std::numeric_limits<float>::quiet_NaN();
+    const auto step =
+        proximal_direction(*instance.transfer, instance.grad_output, {0.5, way.solver, Scaling::sum, way.route});
+    EXPECT_TRUE(flatten(step.direction).isnan().any().item<bool>())
+        << to_string(way.solver) << " by " << to_string(way.route);
+  }
+}
+
+TEST(Numerics, NanInTheInputIsReported) {
+  auto input = at::randn({6, 5});
+  input[2][3] = std::numeric_limits<float>::quiet_NaN();
+  const DenseTransfer transfer(input, 3, {});
+  for (const auto route : {Route::sample_gram, Route::feature_gram}) {
+    const auto step = proximal_direction(transfer, at::randn({6, 3}), {1.0, Cholesky{}, Scaling::sum, route});
+    EXPECT_EQ(step.summary.status, Status::not_finite);
+    EXPECT_TRUE(flatten(step.direction).isnan().any().item<bool>());
+  }
+}
+
+TEST(Numerics, SingularGramIsRegularizedAndSaysSo) {
+  // Ten copies of one sample and a damping far below round-off: beta I + K is singular in float64.
+  const auto input = at::ones({10, 4}, at::kDouble) * 1e3;
+  const DenseTransfer transfer(input, 2, {});
+  const auto gradient = at::ones({10, 2}, at::kDouble);
+  const auto step = proximal_direction(transfer, gradient, {1e30, Cholesky{}, Scaling::sum, Route::sample_gram});
+  EXPECT_EQ(step.summary.status, Status::regularized);
+  EXPECT_GT(step.summary.jitter, 0.0);
+  EXPECT_TRUE(flatten(step.direction).isfinite().all().item<bool>());
+}
+
+TEST(Numerics, ConvolutionGramIsAccumulatedAccurately) {
+  // 2e5 rows of positive pixels: sums of that length in float32 leave a relative error near 1e-4 in V, or much more.
+  at::manual_seed(3);
+  const auto input = at::rand({200, 3, 32, 32});
+  const ConvGeometry geometry{4, {5, 5}, {1, 1}, {2, 2}, {1, 1}, 1};
+  const auto gradient = at::randn({200, 4, 32, 32});
+  const ConvTransfer single(input, geometry, {});
+  const ConvTransfer reference(input.to(at::kDouble), geometry, {});
+  const ProximalOptions options{1.0, Cholesky{}, Scaling::sum, Route::feature_gram};
+  const auto value = flatten(proximal_direction(single, gradient, options).direction);
+  const auto exact = flatten(proximal_direction(reference, gradient.to(at::kDouble), options).direction);
+  EXPECT_LE(relative_error(value, exact), 1e-5);
+}
+
+TEST(Numerics, ResidualOfTheExactStepIsRoundOff) {
+  const auto instance = ill_conditioned(30, 20, 6, at::kDouble);
+  for (const auto route : {Route::sample_gram, Route::feature_gram}) {
+    for (const auto scaling : {Scaling::sum, Scaling::mean}) {
+      const ProximalOptions options{0.3, Cholesky{}, scaling, route};
+      const auto step = proximal_direction(*instance.transfer, instance.grad_output, options);
+      EXPECT_LE(relative_residual(*instance.transfer, instance.grad_output, step.direction, options), 1e-9);
+    }
+  }
+}
+
+// Paper, Proposition 5, for every number of iterations: <b, x_k> is positive and grows, and so does |x_k|.
+RC_GTEST_PROP(CgSolver, EveryIterateIsDescentAndGrows, ()) {
+  at::manual_seed(*rc::gen::inRange<int64_t>(0, 1 << 20));
+  const auto rows = *rc::gen::inRange<int64_t>(1, 12);
+  const auto inputs = *rc::gen::inRange<int64_t>(1, 12);
+  const auto outputs = *rc::gen::inRange<int64_t>(1, 5);
+  const auto tau_theta = std::pow(10.0, *rc::gen::inRange(-3, 3));
+  const DenseTransfer transfer(at::randn({rows, inputs}, at::kDouble), outputs, {});
+  const auto gradient = at::randn({rows, outputs}, at::kDouble);
+  const auto right = flatten(transfer.adjoint(gradient));
+  double last_product = 0, last_norm = 0;
+  for (int64_t k = 1; k <= 6; ++k) {
+    const auto step = proximal_direction(
+        transfer, gradient, {tau_theta, ConjugateGradient{k, 0.0, Coupling::joint}, Scaling::sum, std::nullopt});
+    const auto x = flatten(step.direction);
+    const auto product = right.dot(x).item<double>();
+    const auto norm = x.norm().item<double>();
+    RC_ASSERT(product > 0);
+    RC_ASSERT(product >= last_product * (1 - 1e-12));
+    RC_ASSERT(norm >= last_norm * (1 - 1e-12));
+    last_product = product;
+    last_norm = norm;
+  }
+}
+
+// Any shape, any route: the planner's choice and all forced routes give one V.
+RC_GTEST_PROP(Routes, AgreeForAnyShape, ()) {
+  at::manual_seed(*rc::gen::inRange<int64_t>(0, 1 << 20));
+  const auto rows = *rc::gen::inRange<int64_t>(1, 30);
+  const auto inputs = *rc::gen::inRange<int64_t>(1, 30);
+  const auto outputs = *rc::gen::inRange<int64_t>(1, 30);
+  const DenseTransfer transfer(at::randn({rows, inputs}, at::kDouble), outputs, {true, *rc::gen::arbitrary<bool>()});
+  const auto gradient = at::randn({rows, outputs}, at::kDouble);
+  const auto tau_theta = std::pow(10.0, *rc::gen::inRange(-3, 3));
+  const auto planned = flatten(proximal_direction(transfer, gradient, {tau_theta}).direction);
+  for (const auto route : {Route::sample_gram, Route::feature_gram}) {
+    const auto forced =
+        flatten(proximal_direction(transfer, gradient, {tau_theta, Cholesky{}, Scaling::sum, route}).direction);
+    RC_ASSERT(relative_error(forced, planned) <= 1e-9);
+  }
+}
+
+TEST(Numerics, ReducedPrecisionSwitchesAreOffDuringTheStepAndRestored) {
+  auto& context = at::globalContext();
+  const auto backend = at::Float32Backend::MKLDNN;
+  const auto before = context.float32Precision(backend, at::Float32Op::MATMUL);
+  context.setFloat32Precision(backend, at::Float32Op::MATMUL, at::Float32Precision::BF16);
+  auto seen = at::Float32Precision::NONE;
+  const FunctionTransfer transfer(
+      {{2}},
+      [&](at::TensorList theta) {
+        seen = context.float32Precision(backend, at::Float32Op::MATMUL);
+        return theta[0] * 1.0;
+      },
+      [](const at::Tensor& z) { return std::vector<at::Tensor>{z * 1.0}; });
+  proximal_direction(transfer, at::ones({2}), {1.0, ConjugateGradient{1}});
+  EXPECT_EQ(seen, at::Float32Precision::IEEE);
+  EXPECT_EQ(context.float32Precision(backend, at::Float32Op::MATMUL), at::Float32Precision::BF16);
+  context.setFloat32Precision(backend, at::Float32Op::MATMUL, before);
+}
+
+TEST(CgSolver, ManyIterationsReachTheExactDirection) {
+  const auto instance = make_dense({12, 8}, 3, {}, at::kDouble);
+  const auto exact = flatten(proximal_direction(*instance.transfer, instance.grad_output, {1.0}).direction);
+  const auto cg = proximal_direction(
+      *instance.transfer, instance.grad_output,
+      {1.0, ConjugateGradient{100, 1e-13, Coupling::per_output}, Scaling::sum, Route::feature_gram});
+  EXPECT_LE(relative_error(flatten(cg.direction), exact), 1e-10);
+  EXPECT_LT(cg.summary.iterations, 100) << "the tolerance must end the iteration";
+}
+
+TEST(ProximalOptions, InvalidValuesAreNamed) {
+  const auto instance = make_dense({3, 4}, 2, {}, at::kFloat);
+  for (const double tau_theta : {0.0, -1.0, std::nan(""), HUGE_VAL}) {
+    EXPECT_THROW(proximal_direction(*instance.transfer, instance.grad_output, {tau_theta}), c10::Error);
+  }
+  EXPECT_THROW(
+      proximal_direction(*instance.transfer, instance.grad_output, {1.0, ConjugateGradient{0}}), c10::Error);
+  EXPECT_THROW(
+      proximal_direction(*instance.transfer, instance.grad_output, {1.0, ConjugateGradient{3, -1.0}}), c10::Error);
+}
+
+}  // namespace
+}  // namespace proxprop::testing

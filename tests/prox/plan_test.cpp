@@ -1,0 +1,70 @@
+#include <proxprop/prox/plan.h>
+
+#include <gtest/gtest.h>
+
+namespace proxprop {
+namespace {
+
+Problem matrix_problem(int64_t rows, int64_t columns, int64_t outputs, Solver solver = Cholesky{}) {
+  Problem problem;
+  problem.dimensions = Dimensions{rows, columns, outputs, 1};
+  problem.has_sample_matrix = problem.has_feature_gram = true;
+  problem.feature_gram_flops = 2.0 * double(rows) * double(columns) * double(columns);
+  problem.solver = solver;
+  return problem;
+}
+
+TEST(Planner, FewSamplesTakeTheSampleGram) {
+  for (const auto& [columns, outputs] : {std::pair{3073, 4000}, {4001, 1000}, {1001, 4000}}) {
+    EXPECT_EQ(plan(matrix_problem(500, columns, outputs)).route, Route::sample_gram);
+  }
+}
+
+TEST(Planner, ManySamplesTakeTheFeatureGram) {
+  EXPECT_EQ(plan(matrix_problem(512000, 76, 16)).route, Route::feature_gram);
+  EXPECT_EQ(plan(matrix_problem(16384, 769, 768)).route, Route::feature_gram);
+}
+
+TEST(Planner, OneIterationOnAHugeProblemIsMatrixFree) {
+  EXPECT_EQ(plan(matrix_problem(20000, 20000, 10, ConjugateGradient{1})).route, Route::matrix_free);
+}
+
+TEST(Planner, MapsWithoutStructureAreMatrixFree) {
+  EXPECT_EQ(plan(Problem{}).route, Route::matrix_free);
+}
+
+TEST(Planner, GradientNeedsNoRoute) {
+  EXPECT_EQ(plan(matrix_problem(5, 5, 5, Gradient{})).route, Route::gradient);
+}
+
+TEST(Planner, NeverTakesAnImpossibleRoute) {
+  auto problem = matrix_problem(500, 3073, 4000);
+  problem.has_sample_matrix = false;
+  EXPECT_EQ(plan(problem).route, Route::feature_gram);
+  problem.has_feature_gram = false;
+  EXPECT_EQ(plan(problem).route, Route::matrix_free);
+}
+
+TEST(Planner, SaysWhy) {
+  const auto reason = plan(matrix_problem(500, 3073, 4000)).reason;
+  EXPECT_NE(reason.find("S = 500 < d = 3073"), std::string::npos) << reason;
+  EXPECT_NE(reason.find("sample Gram"), std::string::npos) << reason;
+}
+
+TEST(Planner, ChoiceIsTheCheapestPossibleCandidate) {
+  for (const int64_t rows : {1, 10, 100, 1000, 10000}) {
+    for (const int64_t columns : {1, 10, 100, 1000, 10000}) {
+      const auto result = plan(matrix_problem(rows, columns, 64));
+      for (const auto& candidate : result.candidates) {
+        if (candidate.route == result.route) {
+          for (const auto& other : result.candidates) {
+            EXPECT_LE(candidate.flops, other.flops);
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace proxprop

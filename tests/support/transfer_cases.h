@@ -1,0 +1,110 @@
+#pragma once
+// Small transfers of every kind, for tests that hold for all of them.
+
+#include <proxprop/prox/transfers.h>
+
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace proxprop::testing {
+
+struct TransferInstance {
+  std::shared_ptr<const LinearTransfer> transfer;
+  at::Tensor grad_output;
+};
+
+struct TransferCase {
+  std::string name;
+  std::function<TransferInstance(at::ScalarType)> make;
+};
+
+inline std::ostream& operator<<(std::ostream& stream, const TransferCase& c) {
+  return stream << c.name;
+}
+
+inline TransferInstance make_dense(
+    std::vector<int64_t> input_size, int64_t outputs, Trained trained, at::ScalarType dtype) {
+  at::manual_seed(1);
+  const auto input = at::randn(input_size, at::kDouble).to(dtype);
+  input_size.back() = outputs;
+  return {
+      std::make_shared<DenseTransfer>(input, outputs, trained), at::randn(input_size, at::kDouble).to(dtype)};
+}
+
+inline TransferInstance make_conv(
+    std::vector<int64_t> input_size, ConvGeometry geometry, Trained trained, at::ScalarType dtype) {
+  at::manual_seed(2);
+  const auto input = at::randn(input_size, at::kDouble).to(dtype);
+  const auto transfer = std::make_shared<ConvTransfer>(input, geometry, trained);
+  std::vector<int64_t> shape{geometry.out_channels, input_size[1] / geometry.groups};
+  shape.insert(shape.end(), geometry.kernel_size.begin(), geometry.kernel_size.end());
+  const auto output = at::convolution(
+      input, at::zeros(shape, input.options()), std::nullopt, geometry.stride, geometry.padding, geometry.dilation,
+      false, std::vector<int64_t>(geometry.kernel_size.size(), 0), geometry.groups);
+  return {transfer, at::randn(output.sizes(), at::kDouble).to(dtype)};
+}
+
+inline std::vector<TransferCase> transfer_cases() {
+  std::vector<TransferCase> cases;
+  const auto dense = [&](std::string name, std::vector<int64_t> size, int64_t outputs, Trained trained = {}) {
+    cases.push_back({"Linear" + name, [=](at::ScalarType t) { return make_dense(size, outputs, trained, t); }});
+  };
+  dense("FewSamples", {4, 9}, 5);
+  dense("ManySamples", {20, 6}, 3);
+  dense("MoreOutputsThanInputs", {5, 6}, 11);
+  dense("Sequence", {2, 3, 4, 5}, 3);
+  dense("OneSample", {1, 7}, 4);
+  dense("NoBias", {6, 8}, 3, {true, false});
+  dense("BiasOnly", {6, 8}, 3, {false, true});
+  dense("OneFeature", {6, 1}, 2);
+  dense("OnlyFeatures", {7}, 3);
+
+  const auto conv = [&](std::string name, std::vector<int64_t> size, ConvGeometry geometry, Trained trained = {}) {
+    cases.push_back({"Conv" + name, [=](at::ScalarType t) { return make_conv(size, geometry, trained, t); }});
+  };
+  conv("Same5x5", {2, 3, 8, 7}, {4, {5, 5}, {1, 1}, {2, 2}, {1, 1}, 1});
+  conv("Valid3x3", {3, 2, 6, 5}, {3, {3, 3}, {1, 1}, {0, 0}, {1, 1}, 1});
+  conv("PartlyPadded", {2, 2, 7, 9}, {2, {5, 3}, {1, 1}, {1, 0}, {1, 1}, 1});
+  conv("OverPadded", {2, 2, 5, 4}, {2, {3, 3}, {1, 1}, {4, 3}, {1, 1}, 1});
+  conv("Pointwise", {3, 4, 3, 3}, {5, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1});
+  conv("Strided", {2, 2, 9, 8}, {3, {3, 3}, {2, 3}, {1, 1}, {1, 1}, 1});
+  conv("Dilated", {2, 2, 11, 9}, {3, {3, 3}, {1, 1}, {2, 1}, {2, 3}, 1});
+  conv("DilatedValid", {2, 2, 11, 12}, {3, {3, 3}, {1, 1}, {0, 3}, {2, 2}, 1});
+  conv("Grouped", {2, 6, 6, 5}, {4, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 2});
+  conv("Depthwise", {2, 4, 6, 5}, {8, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 4});
+  conv("StridedGroupedDilated", {2, 4, 10, 9}, {4, {3, 2}, {2, 1}, {1, 0}, {1, 2}, 2});
+  conv("KernelLargerThanImage", {3, 2, 2, 3}, {2, {5, 5}, {1, 1}, {2, 2}, {1, 1}, 1});
+  conv("NoBias", {2, 2, 5, 5}, {3, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1}, {true, false});
+  conv("BiasOnly", {2, 2, 5, 5}, {3, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1}, {false, true});
+  conv("1d", {3, 2, 11}, {3, {4}, {1}, {2}, {1}, 1});
+  conv("1dStrided", {3, 2, 11}, {3, {3}, {2}, {1}, {2}, 1});
+  conv("3d", {2, 2, 4, 5, 4}, {2, {2, 3, 2}, {1, 1, 1}, {1, 1, 0}, {1, 1, 1}, 1});
+  conv("3dStrided", {2, 2, 5, 5, 4}, {2, {2, 2, 2}, {2, 1, 2}, {0, 1, 1}, {1, 2, 1}, 1});
+
+  cases.push_back({"StackedLinear", [](at::ScalarType t) {
+                     const auto a = make_dense({3, 6}, 4, {}, t);
+                     const auto b = make_dense({5, 6}, 4, {}, t);
+                     return TransferInstance{
+                         std::make_shared<StackedTransfer>(
+                             std::vector{a.transfer, b.transfer},
+                             std::vector{a.grad_output.sizes().vec(), b.grad_output.sizes().vec()}),
+                         at::cat({a.grad_output.reshape({-1}), b.grad_output.reshape({-1})})};
+                   }});
+  cases.push_back({"StackedConvOfTwoSizes", [](at::ScalarType t) {
+                     const ConvGeometry geometry{3, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1};
+                     const auto a = make_conv({2, 2, 5, 4}, geometry, {}, t);
+                     const auto b = make_conv({1, 2, 7, 6}, geometry, {}, t);
+                     return TransferInstance{
+                         std::make_shared<StackedTransfer>(
+                             std::vector{a.transfer, b.transfer},
+                             std::vector{a.grad_output.sizes().vec(), b.grad_output.sizes().vec()}),
+                         at::cat({a.grad_output.reshape({-1}), b.grad_output.reshape({-1})})};
+                   }});
+  return cases;
+}
+
+}  // namespace proxprop::testing
