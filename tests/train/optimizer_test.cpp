@@ -1,0 +1,140 @@
+#include "support.h"
+#include "train/check_config.h"
+#include "train/errors.h"
+#include "train/optimizer.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+namespace proxprop::train {
+namespace {
+
+const std::vector<std::string> kAll = {"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "lbfgs"};
+
+OptimizerConfig named(const std::string& name) {
+  OptimizerConfig config;
+  config.name = name;
+  config.lr = name == "lbfgs" ? 1.0 : 0.01;
+  config.momentum = 0.9;
+  config.weight_decay = name == "lbfgs" ? 0.0 : 0.1;
+  return config;
+}
+
+// A least-squares problem with its model and optimizer.
+struct Problem {
+  explicit Problem(const std::string& optimizer_name) : model(make_model()) {
+    optimizer = make_optimizer(named(optimizer_name), *model);
+  }
+
+  static torch::nn::Sequential make_model() {
+    torch::manual_seed(11);
+    return torch::nn::Sequential(torch::nn::Linear(4, 5), torch::nn::Tanh(), torch::nn::Linear(5, 2));
+  }
+
+  void step() {
+    const at::Tensor input = at::linspace(-1, 1, 24).reshape({6, 4});
+    const at::Tensor target = at::linspace(0, 1, 12).reshape({6, 2}).square();
+    optimizer->step([&] {
+      optimizer->zero_grad();
+      at::Tensor loss = torch::nn::functional::mse_loss(model->forward(input), target);
+      loss.backward();
+      return loss;
+    });
+  }
+
+  torch::nn::Sequential model;
+  std::unique_ptr<torch::optim::Optimizer> optimizer;
+};
+
+void expect_equal(const torch::nn::Sequential& a, const torch::nn::Sequential& b, const std::string& what) {
+  const auto parameters = b->named_parameters();
+  for (const auto& parameter : a->named_parameters()) {
+    EXPECT_TRUE(parameter.value().equal(parameters[parameter.key()])) << what << " " << parameter.key();
+  }
+}
+
+void copy_parameters(const torch::nn::Sequential& from, torch::nn::Sequential& to) {
+  const torch::NoGradGuard no_grad;
+  for (const auto& parameter : from->named_parameters()) to->named_parameters()[parameter.key()].copy_(parameter.value());
+}
+
+TEST(Optimizer, StateSurvivesByName) {
+  for (const std::string& name : kAll) {
+    Problem first(name);
+    for (int i = 0; i < 3; ++i) first.step();
+    Problem second(name);
+    copy_parameters(first.model, second.model);
+    restore_optimizer_state(*second.optimizer, *second.model, optimizer_state(*first.optimizer, *first.model));
+    for (int i = 0; i < 3; ++i) {
+      first.step();
+      second.step();
+    }
+    expect_equal(first.model, second.model, name);
+  }
+}
+
+TEST(Optimizer, StateIsNamedAfterTheParameter) {
+  Problem problem("adam");
+  EXPECT_TRUE(optimizer_state(*problem.optimizer, *problem.model).empty());
+  problem.step();
+  const TensorMap state = optimizer_state(*problem.optimizer, *problem.model);
+  ASSERT_TRUE(state.contains("2.bias.exp_avg"));
+  EXPECT_EQ(state.at("2.bias.exp_avg").sizes(), at::IntArrayRef({2}));
+  EXPECT_EQ(state.at("0.weight.step").item<int64_t>(), 1);
+}
+
+TEST(Optimizer, StateOfAnotherOptimizerOrModelIsRefusedAndChangesNothing) {
+  Problem adam("adam");
+  adam.step();
+  const TensorMap state = optimizer_state(*adam.optimizer, *adam.model);
+  Problem momentum("momentum");
+  momentum.step();
+  EXPECT_THROW(restore_optimizer_state(*momentum.optimizer, *momentum.model, state), CheckpointError);
+  EXPECT_EQ(optimizer_state(*momentum.optimizer, *momentum.model).size(), 4u);
+
+  TensorMap wrong_shape = state;
+  wrong_shape["2.bias.exp_avg"] = at::zeros({3});
+  EXPECT_THROW(restore_optimizer_state(*adam.optimizer, *adam.model, wrong_shape), CheckpointError);
+  TensorMap renamed = state;
+  renamed.emplace("9.bias.exp_avg", at::zeros({2}));
+  EXPECT_THROW(restore_optimizer_state(*adam.optimizer, *adam.model, renamed), CheckpointError);
+}
+
+TEST(Optimizer, LearningRateCanBeReadAndSet) {
+  for (const std::string& name : kAll) {
+    Problem problem(name);
+    set_learning_rate(*problem.optimizer, 0.25);
+    EXPECT_EQ(learning_rate(*problem.optimizer), 0.25) << name;
+  }
+}
+
+TEST(Optimizer, ImpossibleSettingsAreNamed) {
+  const auto complaint = [](auto&& change) {
+    OptimizerConfig config = named("nesterov");
+    change(config);
+    return message_of<ConfigError>([&] { make_optimizer(config, *Problem::make_model()); });
+  };
+  EXPECT_EQ(complaint([](OptimizerConfig& config) { config.lr = 0; }), "optimizer.lr must be positive, got 0");
+  EXPECT_EQ(complaint([](OptimizerConfig& config) { config.beta1 = 1; }), "optimizer.beta1 must lie in [0, 1), got 1");
+  EXPECT_EQ(complaint([](OptimizerConfig& config) { config.momentum = 0; }),
+            "optimizer.name = nesterov needs optimizer.momentum > 0; sgd has none");
+  EXPECT_EQ(complaint([](OptimizerConfig& config) { config.name = "sdg"; }),
+            "optimizer.name must be sgd, momentum, nesterov, adam, adamw, rmsprop or lbfgs, got 'sdg'");
+  EXPECT_NE(complaint([](OptimizerConfig& config) { config.name = "lbfgs"; }).find("no weight decay"), std::string::npos);
+}
+
+TEST(Optimizer, LbfgsIsRefusedWhereItIsNotSound) {
+  Config config = small_config();
+  config.optimizer = named("lbfgs");
+  const auto complaint = [&] { return message_of<ConfigError>([&] { check_config(config, 90); }); };
+  EXPECT_NE(complaint().find("needs method.name = backprop"), std::string::npos);
+  config.method.name = "backprop";
+  EXPECT_NE(complaint().find("needs full batches"), std::string::npos);
+  config.train.batch_size = 90;
+  EXPECT_EQ(complaint(), "");
+  config.model.layers = {"flatten", "dropout", "linear 3"};
+  EXPECT_NE(complaint().find("without dropout"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace proxprop::train

@@ -1,0 +1,190 @@
+#include "support.h"
+#include "train/checkpoint.h"
+#include "train/errors.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <fstream>
+
+namespace proxprop::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What a run leaves: everything but times.
+struct Trace {
+  std::vector<StepEvent> steps;
+  std::vector<EpochEvent> epochs;
+  RunEnd end;
+  TensorMap weights;
+};
+
+void append(Trace& trace, const Recorder& recorder) {
+  trace.steps.insert(trace.steps.end(), recorder.steps.begin(), recorder.steps.end());
+  trace.epochs.insert(trace.epochs.end(), recorder.epochs.begin(), recorder.epochs.end());
+  trace.end = recorder.ends.back();
+}
+
+// Trains in one go, or stopped after each of `stops` and resumed by a fresh trainer.
+Trace run(const Config& config, const Dataset& dataset, const std::vector<int64_t>& stops) {
+  const TemporaryFolder folder;
+  Trace trace;
+  for (size_t i = 0; i <= stops.size(); ++i) {
+    Recorder recorder;
+    if (i < stops.size()) recorder.stop_after = stops[i];
+    train(config, dataset, options_for(recorder, folder.path(), i > 0));
+    append(trace, recorder);
+    EXPECT_EQ(trace.end.status, i < stops.size() ? "interrupted" : "finished");
+    torch::manual_seed(12345 + i);  // whatever the process did in between
+  }
+  trace.weights = load_safetensors(folder.path() / "model.safetensors").tensors;
+  return trace;
+}
+
+bool same_bits(double a, double b) { return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b); }
+
+void expect_identical(const Trace& a, const Trace& b, const std::string& what) {
+  ASSERT_EQ(a.steps.size(), b.steps.size()) << what;
+  for (size_t i = 0; i < a.steps.size(); ++i) {
+    EXPECT_EQ(a.steps[i].step, b.steps[i].step) << what;
+    EXPECT_TRUE(same_bits(a.steps[i].loss, b.steps[i].loss)) << what << ", loss of step " << i + 1;
+    EXPECT_TRUE(same_bits(a.steps[i].lr, b.steps[i].lr)) << what;
+  }
+  ASSERT_EQ(a.epochs.size(), b.epochs.size()) << what;
+  for (size_t i = 0; i < a.epochs.size(); ++i) {
+    EXPECT_EQ(a.epochs[i].epoch, b.epochs[i].epoch) << what;
+    EXPECT_EQ(a.epochs[i].step, b.epochs[i].step) << what;
+    EXPECT_TRUE(same_bits(a.epochs[i].train_loss, b.epochs[i].train_loss)) << what << ", epoch " << i;
+    EXPECT_TRUE(same_bits(a.epochs[i].validation_accuracy, b.epochs[i].validation_accuracy)) << what << ", epoch " << i;
+    EXPECT_TRUE(same_bits(a.epochs[i].test_loss, b.epochs[i].test_loss)) << what << ", epoch " << i;
+  }
+  EXPECT_EQ(a.end.best_epoch, b.end.best_epoch) << what;
+  EXPECT_TRUE(same_bits(a.end.best_validation_accuracy, b.end.best_validation_accuracy)) << what;
+  ASSERT_EQ(a.weights.size(), b.weights.size()) << what;
+  for (const auto& [name, tensor] : a.weights) EXPECT_TRUE(tensor.equal(b.weights.at(name))) << what << ", " << name;
+}
+
+Config with_optimizer(const std::string& name) {
+  Config config = small_config();
+  config.optimizer.name = name;
+  config.optimizer.lr = name == "sgd" || name == "momentum" || name == "nesterov" ? 0.1 : 0.01;
+  config.schedule.name = "cosine";
+  if (name == "lbfgs") {
+    config.method.name = "backprop";
+    config.optimizer.lr = 1;
+    config.train.batch_size = 90;
+    config.train.epochs = 5;
+  }
+  return config;
+}
+
+// Within an epoch, at the end of one (6 steps), twice.
+const std::vector<int64_t> kStops = {4, 12, 13};
+
+TEST(Resume, IsBitIdenticalToNotStopping) {
+  const Dataset dataset = banded_dataset();
+  for (const std::string name : {"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop"}) {
+    const Config config = with_optimizer(name);
+    expect_identical(run(config, dataset, {}), run(config, dataset, kStops), name);
+  }
+  const Config config = with_optimizer("lbfgs");
+  expect_identical(run(config, dataset, {}), run(config, dataset, {2, 3}), "lbfgs");
+}
+
+TEST(Resume, IsBitIdenticalWithDropoutAndBatchNormAndConvolutions) {
+  const Dataset dataset = banded_dataset();
+  Config config = small_config();
+  config.model.hidden.clear();
+  config.model.layers = {"conv 4 3 padding=1", "batch_norm", "relu", "max_pool 2", "flatten", "dropout 0.5", "linear 10", "tanh",
+                         "dropout 0.2"};
+  for (const std::string method : {"backprop", "exact", "cg"}) {
+    config.method.name = method;
+    for (const std::string dtype : {"float32", "float64"}) {
+      config.train.dtype = dtype;
+      expect_identical(run(config, dataset, {}), run(config, dataset, kStops), method + " " + dtype);
+    }
+  }
+}
+
+TEST(Resume, GoesOnFromAFractionOfAnEpochAfterACrash) {
+  const Dataset dataset = banded_dataset();
+  Config config = small_config();
+  config.train.save_every = 0.34;  // every second step
+  config.train.keep = 100;
+  const Trace expected = run(config, dataset, {});
+
+  const TemporaryFolder folder;
+  struct Crash {};
+  struct CrashingObserver : Observer {
+    void on_step(const StepEvent& step) override {
+      if (step.step == 9) throw Crash();
+    }
+  } crashing;
+  TrainerOptions options;
+  options.checkpoints = folder.path();
+  options.observers = {&crashing};
+  EXPECT_THROW(train(config, dataset, options), Crash);
+
+  Recorder recorder;
+  train(config, dataset, options_for(recorder, folder.path(), true));
+  EXPECT_EQ(recorder.starts[0].first_step, 8);
+  EXPECT_TRUE(recorder.starts[0].resumed);
+  EXPECT_EQ(recorder.steps.front().step, 9);
+  EXPECT_TRUE(same_bits(recorder.steps.back().loss, expected.steps.back().loss));
+  EXPECT_TRUE(same_bits(recorder.epochs.back().train_loss, expected.epochs.back().train_loss));
+}
+
+TEST(Resume, SkipsATornCheckpointAndStillEndsTheSame) {
+  const Dataset dataset = banded_dataset();
+  const Config config = small_config();
+  const Trace expected = run(config, dataset, {});
+  const TemporaryFolder folder;
+  Recorder first;
+  first.stop_after = 15;
+  train(config, dataset, options_for(first, folder.path()));
+  fs::resize_file(folder.path() / "step-00000015.safetensors", 1000);
+  Recorder second;
+  TrainerOptions options = options_for(second, folder.path(), true);
+  std::vector<std::string> warnings;
+  options.warn = [&](const std::string& line) { warnings.push_back(line); };
+  train(config, dataset, options);
+  EXPECT_EQ(warnings.size(), 1u);
+  EXPECT_EQ(second.starts[0].first_step, 12);
+  EXPECT_TRUE(same_bits(second.epochs.back().train_loss, expected.epochs.back().train_loss));
+}
+
+TEST(Resume, OfAFinishedRunWithMoreEpochsGoesOn) {
+  const Dataset dataset = banded_dataset();
+  Config longer = small_config();
+  longer.train.epochs = 5;
+  const Trace expected = run(longer, dataset, {});
+  const TemporaryFolder folder;
+  Recorder first, second;
+  train(small_config(), dataset, options_for(first, folder.path()));
+  train(longer, dataset, options_for(second, folder.path(), true));
+  EXPECT_EQ(second.epochs.size(), 2u);
+  EXPECT_TRUE(same_bits(second.epochs.back().train_loss, expected.epochs.back().train_loss));
+}
+
+TEST(Resume, RefusesAnotherRunsCheckpoint) {
+  const Dataset dataset = banded_dataset();
+  const TemporaryFolder folder;
+  Recorder recorder;
+  Config config = small_config();
+  train(config, dataset, options_for(recorder, folder.path()));
+  config.optimizer.lr = 0.2;
+  EXPECT_EQ(message_of<ConfigError>([&] { train(config, dataset, options_for(recorder, folder.path(), true)); }),
+            "cannot resume: optimizer.lr was 0.1 in the checkpoint and is 0.2 now");
+  EXPECT_THROW(train(small_config(), banded_dataset(80), options_for(recorder, folder.path(), true)), ConfigError);
+}
+
+TEST(Resume, WithoutItAFolderWithCheckpointsIsRefused) {
+  const TemporaryFolder folder;
+  Recorder recorder;
+  train(small_config(), banded_dataset(), options_for(recorder, folder.path()));
+  EXPECT_THROW(train(small_config(), banded_dataset(), options_for(recorder, folder.path())), ConfigError);
+}
+
+}  // namespace
+}  // namespace proxprop::train

@@ -1,0 +1,72 @@
+#pragma once
+// What happens in a run, told to whoever listens: files, progress bar, TensorBoard. The training loop prints nothing.
+
+#include "train/config.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace proxprop::train {
+
+/// One proximal layer and what the planner chose for it (a row of the report's "plan" table).
+struct LayerPlan {
+  std::string layer;    ///< name in the model, e.g. "0" or "features.3"
+  std::string kind;     ///< Linear | Conv2d | ...
+  std::string solver;   ///< exact | cg3 | gradient
+  std::string route;    ///< sample Gram | feature Gram | matrix-free | explicit
+  int64_t rows = 0;     ///< S
+  int64_t columns = 0;  ///< d
+  int64_t outputs = 0;  ///< O
+  std::string reason;   ///< one sentence
+};
+
+struct RunStart {
+  std::string label;              ///< short name of the run, e.g. "exact"
+  Config config;
+  int64_t parameters = 0;         ///< number of trainable parameters
+  int64_t train_records = 0, validation_records = 0, test_records = 0;
+  int64_t batches_per_epoch = 0;
+  int64_t first_step = 0;         ///< > 0 when resumed
+  bool resumed = false;
+  std::vector<LayerPlan> plan;
+};
+
+struct StepEvent {
+  int64_t step = 0;               ///< optimizer steps done, from 1
+  double epoch = 0;               ///< fractional
+  double loss = 0;                ///< of the batch, before the step
+  double seconds = 0;             ///< training time so far (evaluation not counted), over all resumptions
+  double lr = 0;
+};
+
+struct EpochEvent {
+  int64_t epoch = 0;              ///< epochs done; 0 is the state before training
+  int64_t step = 0;
+  double seconds = 0;             ///< training time so far, evaluation not counted
+  double train_loss = 0;          ///< full training set, after the epoch (the paper's "full batch loss")
+  double train_accuracy = 0;      ///< in [0, 1]
+  double validation_loss = 0, validation_accuracy = 0;  ///< NaN where there is no validation set
+  double test_loss = 0, test_accuracy = 0;
+  double lr = 0;
+};
+
+struct RunEnd {
+  std::string status;             ///< finished | interrupted | diverged
+  int64_t epochs = 0, steps = 0;
+  double seconds = 0;
+  double best_validation_accuracy = 0;
+  int64_t best_epoch = 0;
+  double test_accuracy_at_best = 0;
+};
+
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on_start(const RunStart&) {}
+  virtual void on_step(const StepEvent&) {}
+  virtual void on_epoch(const EpochEvent&) {}
+  virtual void on_end(const RunEnd&) {}
+};
+
+}  // namespace proxprop::train

@@ -1,0 +1,106 @@
+#include "train/records/run_folder.h"
+
+#include "train/records/atomic_file.h"
+#include "train/records/posix_file.h"
+#include "train/records/record_error.h"
+
+#include <nlohmann/json.hpp>
+
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace proxprop::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path info_path(const fs::path& folder) { return folder / "run.json"; }
+
+bool is_left_over(const std::string& name) { return name.starts_with(".") && name.ends_with(".tmp"); }
+
+// The names under which the recorders of this folder and the checkpoints write.
+bool written_by_a_run(const fs::path& relative) {
+  const std::string name = relative.filename().string();
+  const std::string parent = relative.parent_path().string();
+  if (is_left_over(name)) return true;
+  if (parent.empty()) {
+    return name == "run.json" || name == "metrics.jsonl" || name == "metrics.csv" || name == "report.html";
+  }
+  if (parent == "tensorboard") return name.starts_with("events.out.tfevents.");
+  return parent == "checkpoints" || parent.starts_with("checkpoints/");
+}
+
+// Symbolic links to folders are not followed: what lies behind them is not ours.
+void remove_what_a_run_wrote(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::vector<fs::path> folders;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+    const fs::path relative = entry.path().lexically_relative(folder);
+    const bool is_folder = entry.is_directory() && !entry.is_symlink();
+    const std::string top = relative.begin()->string();
+    if (is_folder && (top == "tensorboard" || top == "checkpoints")) {
+      folders.push_back(entry.path());
+    } else if (!is_folder && written_by_a_run(relative)) {
+      files.push_back(entry.path());
+    }
+  }
+  for (const fs::path& file : files) fs::remove(file);
+  // Parents come before children in the list; a folder with foreign files in it stays.
+  for (auto empty = folders.rbegin(); empty != folders.rend(); ++empty) {
+    if (fs::is_empty(*empty)) fs::remove(*empty);
+  }
+}
+
+}  // namespace
+
+void prepare_run_folder(const fs::path& folder, ExistingFolder existing) {
+  try {
+    if (fs::exists(folder) && !fs::is_directory(folder)) {
+      throw RecordError(folder.string() + " is a file; a run needs a folder");
+    }
+    const bool occupied = fs::exists(folder) && !fs::is_empty(folder);
+    if (occupied && existing == ExistingFolder::refuse) {
+      throw RecordError(folder.string() +
+                        " is not empty: choose another folder, or resume the run in it, or replace it with --force");
+    }
+    // Without run.json this is no run's folder, and names such as checkpoints/ may be someone else's.
+    if (occupied && existing == ExistingFolder::replace && fs::exists(info_path(folder)))
+      remove_what_a_run_wrote(folder);
+    fs::create_directories(folder);
+  } catch (const fs::filesystem_error& error) {
+    throw RecordError("cannot prepare " + folder.string() + ": " + error.code().message());
+  }
+}
+
+void write_run_info(const fs::path& folder, RunInfo info) {
+  if (info.start_time.empty()) info.start_time = utc_now();
+  if (info.cpu_name.empty()) info.cpu_name = cpu_name();
+  write_file_atomically(info_path(folder), json_text(run_info_to_json(info), true) + "\n");
+}
+
+void write_resumed_run_info(const fs::path& folder, RunInfo info) {
+  if (fs::exists(info_path(folder))) {
+    RunInfo first = read_run_info(folder);
+    const std::string now = info.start_time.empty() ? utc_now() : info.start_time;
+    info.resumptions = std::move(first.resumptions);
+    info.resumptions.push_back({now, std::move(info.command_line)});
+    info.label = std::move(first.label);
+    info.start_time = std::move(first.start_time);
+    info.command_line = std::move(first.command_line);
+  }
+  write_run_info(folder, std::move(info));
+}
+
+RunInfo read_run_info(const fs::path& folder) {
+  const fs::path path = info_path(folder);
+  try {
+    return run_info_from_json(parse_json(read_file(path), "the file"));
+  } catch (const RecordError& error) {
+    const std::string message = error.what();
+    throw RecordError(message.starts_with("cannot read") ? message : path.string() + ": " + message);
+  }
+}
+
+}  // namespace proxprop::train

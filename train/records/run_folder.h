@@ -1,0 +1,30 @@
+#pragma once
+
+#include "train/records/run_info.h"
+
+#include <filesystem>
+
+namespace proxprop::train {
+
+/// What may be done with a run folder that exists and is not empty.
+enum class ExistingFolder {
+  refuse,   ///< a RecordError that says what to do
+  replace,  ///< (--force) remove what a run wrote, and nothing else
+  resume,   ///< leave everything; the recorders go on where the checkpoint is
+};
+
+/// Makes the folder of a run (and the folders above it), or checks that it may be used. Throws RecordError.
+void prepare_run_folder(const std::filesystem::path& folder, ExistingFolder existing);
+
+/// Writes `folder`/run.json atomically. The start time and the processor's name are filled in where `info` leaves them
+/// empty.
+void write_run_info(const std::filesystem::path& folder, RunInfo info);
+
+/// The same for a resumed run: `info` is what holds from now on; label, start time and command line of the first start
+/// are kept, this start is added to the resumptions. Without a run.json, as write_run_info.
+void write_resumed_run_info(const std::filesystem::path& folder, RunInfo info);
+
+/// Reads `folder`/run.json. Throws RecordError.
+RunInfo read_run_info(const std::filesystem::path& folder);
+
+}  // namespace proxprop::train

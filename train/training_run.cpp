@@ -1,0 +1,190 @@
+#include "train/training_run.h"
+
+#include "train/check_config.h"
+#include "train/data/batch.h"
+#include "train/errors.h"
+#include "train/evaluation.h"
+#include "train/model_state.h"
+#include "train/optimizer.h"
+
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <torch/nn/functional/loss.h>
+#include <torch/utils.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace proxprop::train {
+namespace {
+
+const Config& checked(const Config& config, const Dataset& dataset) {
+  check_config(config, dataset.train.records());
+  return config;
+}
+
+LabelledImages on_device(const LabelledImages& data, at::Device device) {
+  if (data.records() == 0) return data;
+  return {data.images.to(device), data.labels.to(device)};
+}
+
+Dataset on_device(Dataset data, at::Device device) {
+  data.train = on_device(data.train, device);
+  data.validation = on_device(data.validation, device);
+  data.test = on_device(data.test, device);
+  return data;
+}
+
+// Built on the CPU in float32 whatever the run computes on, so that a seed means one initialisation.
+torch::nn::Sequential seeded_model(const std::vector<ModelLayer>& layers, const Config& config, at::Device device,
+                                   at::ScalarType dtype) {
+  torch::manual_seed(config.train.seed);
+  torch::nn::Sequential model = build_model(layers, config.method);
+  convert(*model, device, dtype);
+  return model;
+}
+
+int64_t save_interval(double epochs, int64_t batches_per_epoch) {
+  if (epochs == 0) return 0;
+  const double steps = std::min(epochs * static_cast<double>(batches_per_epoch), 1e15);
+  return std::max<int64_t>(std::llround(steps), 1);
+}
+
+}  // namespace
+
+TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const TrainerOptions& options)
+    : config_(checked(config, dataset)),
+      options_(options),
+      device_(select_device(config.train.device)),
+      dtype_(select_dtype(config.train.dtype)),
+      execution_(config.train),
+      data_(on_device(dataset, device_)),
+      layers_(model_layers(config.model, data_.train.images.sizes().slice(1).vec(), data_.classes)),
+      model_(seeded_model(layers_, config, device_, dtype_)),
+      optimizer_(make_optimizer(config.optimizer, *model_)),
+      sampler_(data_.train.records(), config.train.batch_size, config.train.seed),
+      schedule_(config.schedule, sampler_.batches_per_epoch(), config.train.epochs),
+      save_interval_(save_interval(config.train.save_every, sampler_.batches_per_epoch())),
+      log_(device_.is_cuda()) {
+  check_batches(layers_, config.train.batch_size, data_.train.records());
+  const bool mixes_runs = !options.resume && !options.checkpoints.empty() && has_checkpoints(options.checkpoints);
+  require<ConfigError>(!mixes_runs, options.checkpoints.string(),
+                       " holds checkpoints of another run; resume that run, or choose another folder");
+}
+
+void TrainingRun::announce_start() {
+  RunStart start;
+  start.label = options_.label;
+  start.config = config_;
+  start.parameters = parameter_count(*model_);
+  start.train_records = data_.train.records();
+  start.validation_records = data_.validation.records();
+  start.test_records = data_.test.records();
+  start.batches_per_epoch = sampler_.batches_per_epoch();
+  start.first_step = step_;
+  start.resumed = resumed_;
+  start.plan = plan_model(model_, layers_, std::min(config_.train.batch_size, data_.train.records()));
+  for (Observer* observer : options_.observers) observer->on_start(start);
+}
+
+int64_t TrainingRun::total_steps() const {
+  const int64_t steps = config_.train.epochs * sampler_.batches_per_epoch();
+  return config_.train.max_steps > 0 ? std::min(steps, config_.train.max_steps) : steps;
+}
+
+bool TrainingRun::finished() const { return step_ >= total_steps() && !evaluation_due(); }
+
+bool TrainingRun::stop_requested() const { return options_.stop != nullptr && *options_.stop; }
+
+void TrainingRun::step() {
+  stopwatch_.start();
+  const double lr = config_.optimizer.lr * schedule_.factor(step_);
+  set_learning_rate(*optimizer_, lr);
+  const auto [input, labels] = to_batch(data_.train, sampler_.next(), dtype_, device_);
+  const at::Tensor loss = optimizer_->step([&, &batch = input, &classes = labels] {
+    optimizer_->zero_grad();
+    at::Tensor value = torch::nn::functional::cross_entropy(model_->forward(batch), classes);
+    value.backward();
+    return value;
+  });
+  ++step_;
+  saved_ = false;
+  stopwatch_.stop();
+
+  StepEvent event;
+  event.step = step_;
+  event.epoch = static_cast<double>(step_) / static_cast<double>(sampler_.batches_per_epoch());
+  event.seconds = stopwatch_.seconds();
+  event.lr = lr;
+  log_.add(event, loss);
+  if (log_.flush_due()) tell_steps();
+}
+
+void TrainingRun::tell_steps() {
+  if (log_.empty()) return;
+  stopwatch_.start();
+  const std::vector<StepEvent> events = log_.flush();
+  if (device_.is_cuda()) c10::impl::getDeviceGuardImpl(device_.type())->synchronizeDevice(device_.index());
+  stopwatch_.stop();
+  for (const StepEvent& event : events) {
+    require<DivergedError>(std::isfinite(event.loss), "training diverged: the loss is ", event.loss, " at step ", event.step,
+                           " (epoch ", event.epoch, "); try a smaller optimizer.lr");
+    for (Observer* observer : options_.observers) observer->on_step(event);
+  }
+}
+
+bool TrainingRun::evaluation_due() const {
+  return step_ % sampler_.batches_per_epoch() == 0 && evaluated_epoch_ < epochs_done();
+}
+
+void TrainingRun::evaluate() {
+  tell_steps();
+  const auto train = train::evaluate(model_, data_.train, options_.stop);
+  const auto validation = train::evaluate(model_, data_.validation, options_.stop);
+  const auto test = train::evaluate(model_, data_.test, options_.stop);
+  if (!train || !validation || !test) return;
+  require<DivergedError>(std::isfinite(train->loss), "training diverged: the loss over the training set is ", train->loss,
+                         " after step ", step_, " (epoch ", epochs_done(), "); try a smaller optimizer.lr");
+  evaluated_epoch_ = epochs_done();
+  saved_ = false;
+  remember_if_best(evaluated_epoch_, *validation, *test);
+  tell_epoch(*train, *validation, *test);
+}
+
+void TrainingRun::remember_if_best(int64_t epoch, const Evaluation& validation, const Evaluation& test) {
+  const bool better = std::isnan(validation.accuracy) || validation.accuracy > best_.validation_accuracy;
+  if (better || best_.epoch < 0) best_ = {epoch, step_, validation.accuracy, test.accuracy};
+}
+
+void TrainingRun::tell_epoch(const Evaluation& train, const Evaluation& validation, const Evaluation& test) {
+  EpochEvent event;
+  event.epoch = evaluated_epoch_;
+  event.step = step_;
+  event.seconds = stopwatch_.seconds();
+  event.train_loss = train.loss;
+  event.train_accuracy = train.accuracy;
+  event.validation_loss = validation.loss;
+  event.validation_accuracy = validation.accuracy;
+  event.test_loss = test.loss;
+  event.test_accuracy = test.accuracy;
+  event.lr = config_.optimizer.lr * schedule_.factor(std::max<int64_t>(step_ - 1, 0));
+  for (Observer* observer : options_.observers) observer->on_epoch(event);
+}
+
+RunEnd TrainingRun::announce_end(const std::string& status) {
+  RunEnd end;
+  end.status = status;
+  end.epochs = epochs_done();
+  end.steps = step_;
+  end.seconds = stopwatch_.seconds();
+  end.best_validation_accuracy = best_.validation_accuracy;
+  end.best_epoch = std::max<int64_t>(best_.epoch, 0);
+  end.test_accuracy_at_best = best_.test_accuracy;
+  for (Observer* observer : options_.observers) observer->on_end(end);
+  return end;
+}
+
+void TrainingRun::warn(const std::string& message) const {
+  if (options_.warn) options_.warn(message);
+}
+
+}  // namespace proxprop::train

@@ -1,0 +1,80 @@
+#pragma once
+
+#include "train/checkpoint.h"
+#include "train/data/sampler.h"
+#include "train/evaluation.h"
+#include "train/execution.h"
+#include "train/model.h"
+#include "train/schedule.h"
+#include "train/step_log.h"
+#include "train/stopwatch.h"
+#include "train/trainer.h"
+
+#include <torch/optim/optimizer.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace proxprop::train {
+
+/// The state of a run and its named steps; trainer.cpp is the loop over them.
+class TrainingRun {
+ public:
+  TrainingRun(const Config& config, const Dataset& dataset, const TrainerOptions& options);
+
+  /// Goes on from the newest valid checkpoint, if there is one.
+  void resume();
+  void announce_start();
+
+  bool finished() const;
+  bool stop_requested() const;
+
+  /// One batch: forward, backward, optimizer.
+  void step();
+
+  /// At the end of every epoch, and before the first step.
+  bool evaluation_due() const;
+  /// Full training set, validation, test. Given up when a stop is requested; it is then still due.
+  void evaluate();
+
+  bool checkpoint_due() const;
+  void save_checkpoint();
+  void save_weights() const;
+
+  RunEnd announce_end(const std::string& status);
+
+ private:
+  int64_t epochs_done() const { return step_ / sampler_.batches_per_epoch(); }
+  int64_t total_steps() const;
+  void tell_steps();
+  void tell_epoch(const Evaluation& train, const Evaluation& validation, const Evaluation& test);
+  void remember_if_best(int64_t epoch, const Evaluation& validation, const Evaluation& test);
+  void check_parameters() const;
+  Checkpoint capture() const;
+  void restore(const Checkpoint& checkpoint);
+  void warn(const std::string& message) const;
+
+  const Config& config_;
+  const TrainerOptions& options_;
+  at::Device device_;
+  at::ScalarType dtype_;
+  ExecutionScope execution_;
+  Dataset data_;  // the images lie on the device
+  std::vector<ModelLayer> layers_;
+  torch::nn::Sequential model_;
+  std::unique_ptr<torch::optim::Optimizer> optimizer_;
+  Sampler sampler_;
+  Schedule schedule_;
+  int64_t save_interval_;  // in steps; 0: never in between
+
+  int64_t step_ = 0;
+  int64_t evaluated_epoch_ = -1;
+  bool resumed_ = false;
+  bool saved_ = false;  // the newest checkpoint holds the present state
+  BestEpoch best_;
+  Stopwatch stopwatch_;
+  StepLog log_;
+};
+
+}  // namespace proxprop::train
