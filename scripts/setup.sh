@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing and builds: Debian packages (scripts/apt-packages.txt), the pinned wheels (requirements.txt)
-# in .venv, then the CMake preset given as the first argument (default: release). Run again with nothing changed, it
-# only asks Ninja whether anything is to do.
+# in .venv, then the CMake preset given as the first argument (default: release), or only the targets that follow it.
+# Run again with nothing changed, it only asks Ninja whether anything is to do.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 preset=${1:-release}
@@ -46,4 +46,5 @@ if [[ ! -f build/$preset/build.ninja ]]; then
 fi
 step="build ($preset)"
 hint="If memory ran out, try CMAKE_BUILD_PARALLEL_LEVEL=1."
-cmake --build --preset "$preset"
+targets=("${@:2}")
+cmake --build --preset "$preset" ${targets[@]+--target "${targets[@]}"}

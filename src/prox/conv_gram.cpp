@@ -31,6 +31,8 @@ namespace {
 
 // Bytes of patches that are held at a time by the patch route.
 constexpr int64_t patch_buffer_bytes = int64_t(64) << 20;
+// Images that are summed in the working dtype before float64 takes over.
+constexpr int64_t images_per_partial_sum = 16;
 
 // R[dy][dx][group][c][c'] for |dy| <= ky - 1, |dx| <= kx - 1 (in taps), stored with an offset of (ky - 1, kx - 1).
 // x is [N, C, H, W].
@@ -98,34 +100,43 @@ struct Ends {
   }
 };
 
-// What is missing at the low end of y: [ky, ky', 2 kx - 1, groups, C, C], the lag along x stored with an offset of kx - 1.
-at::Tensor strip_correction(const at::Tensor& x, const Ends& y, const Ends& along, int64_t groups) {
+// The rows at one end of a dimension, the outermost first: the high end is the low end of the flipped input.
+at::Tensor end_of(const at::Tensor& x, int64_t dimension, int64_t rows, bool high) {
+  return high ? x.narrow(dimension, x.size(dimension) - rows, rows).flip(dimension) : x.narrow(dimension, 0, rows);
+}
+
+// Taps count from the other side at the high end.
+at::Tensor flip_taps(const at::Tensor& correction, int64_t dimension, bool high) {
+  return high ? correction.flip({dimension, dimension + 1}) : correction;
+}
+
+// What is missing at one end of y: [ky, ky', 2 kx - 1, groups, C, C], the lag along x stored with an offset of kx - 1.
+at::Tensor strip_correction(const at::Tensor& x, const Ends& y, const Ends& along, int64_t groups, bool high) {
   const auto channels = x.size(1) / groups;
   // [N, C, rows, W] -> signals (group, c, row) along W.
-  const auto strip = x.narrow(2, 0, y.rows).reshape({x.size(0), x.size(1) * y.rows, 1, x.size(3)}).contiguous();
+  const auto strip =
+      end_of(x, 2, y.rows, high).reshape({x.size(0), x.size(1) * y.rows, 1, x.size(3)}).contiguous();
   const auto correlation = lag_correlation(strip, {1, along.kernel}, {1, along.dilation}, groups)[0]
                                .view({2 * along.kernel - 1, groups, channels, y.rows, channels, y.rows})
                                .permute({3, 5, 0, 1, 2, 4});
-  return sum_over_outside(correlation, y.kernel, y.dilation, y.padding);
+  return flip_taps(sum_over_outside(correlation, y.kernel, y.dilation, y.padding), 0, high);
 }
 
-// What both strips miss at the low corner of y and x: [ky, ky', kx, kx', groups, C, C].
-at::Tensor corner_correction(const at::Tensor& x, const Ends& y, const Ends& along, int64_t groups) {
+// What both strips subtract at one corner of y and x: [ky, ky', kx, kx', groups, C, C].
+at::Tensor corner_correction(
+    const at::Tensor& x, const Ends& y, const Ends& along, int64_t groups, bool high_y, bool high_x) {
   const auto channels = x.size(1) / groups;
-  const auto pixels = x.narrow(2, 0, y.rows)
-                          .narrow(3, 0, along.rows)
+  const auto pixels = end_of(end_of(x, 2, y.rows, high_y), 3, along.rows, high_x)
                           .reshape({x.size(0), groups, channels * y.rows * along.rows})
                           .permute({1, 2, 0});
   auto gram = symmetric_gram(pixels)
                   .view({groups, channels, y.rows, along.rows, channels, y.rows, along.rows})
                   .permute({2, 5, 3, 6, 0, 1, 4});  // [y, y', x, x', groups, c, c']
   auto over_y = sum_over_outside(gram, y.kernel, y.dilation, y.padding);
-  return sum_over_outside(over_y.permute({2, 3, 0, 1, 4, 5, 6}), along.kernel, along.dilation, along.padding)
-      .permute({2, 3, 0, 1, 4, 5, 6});
-}
-
-at::Tensor flip_if(bool condition, const at::Tensor& x, int64_t dimension) {
-  return condition ? x.flip(dimension) : x;
+  const auto over_both =
+      sum_over_outside(over_y.permute({2, 3, 0, 1, 4, 5, 6}), along.kernel, along.dilation, along.padding)
+          .permute({2, 3, 0, 1, 4, 5, 6});
+  return flip_taps(flip_taps(over_both, 0, high_y), 2, high_x);
 }
 
 }  // namespace
@@ -164,37 +175,26 @@ at::Tensor conv_gram_by_lags(const at::Tensor& input, const ConvGeometry& geomet
     }
   }
 
-  for (const bool high_y : {false, true}) {
-    if (ends_y.rows == 0) {
-      break;
-    }
-    const auto strip = flip_if(high_y, strip_correction(flip_if(high_y, x, 2), ends_y, ends_x, groups), 0);
-    const auto correction = flip_if(high_y, strip, 1);
-    for (int64_t s = 0; s < kx; ++s) {
-      gram.select(2, s).sub_(correction.narrow(2, kx - 1 - s, kx));
-    }
-  }
-  for (const bool high_x : {false, true}) {
-    if (ends_x.rows == 0) {
-      break;
-    }
-    const auto transposed = flip_if(high_x, x, 3).transpose(2, 3);
-    const auto strip = flip_if(high_x, strip_correction(transposed, ends_x, ends_y, groups), 0);
-    const auto correction = flip_if(high_x, strip, 1);  // [kx, kx', 2 ky - 1, ..]
-    for (int64_t u = 0; u < ky; ++u) {
-      // [kx, kx', ky', ..] -> [ky', kx, kx', ..]
-      gram[u].sub_(correction.narrow(2, ky - 1 - u, ky).permute({2, 0, 1, 3, 4, 5}));
-    }
-  }
-  for (const bool high_y : {false, true}) {
-    for (const bool high_x : {false, true}) {
-      if (ends_y.rows == 0 || ends_x.rows == 0) {
-        continue;
+  for (const bool high : {false, true}) {
+    if (ends_y.rows > 0) {
+      const auto correction = strip_correction(x, ends_y, ends_x, groups, high);
+      for (int64_t s = 0; s < kx; ++s) {
+        gram.select(2, s).sub_(correction.narrow(2, kx - 1 - s, kx));
       }
-      auto corner = corner_correction(flip_if(high_y, flip_if(high_x, x, 3), 2), ends_y, ends_x, groups);
-      corner = flip_if(high_y, flip_if(high_y, corner, 0), 1);
-      corner = flip_if(high_x, flip_if(high_x, corner, 2), 3);
-      gram.add_(corner);
+    }
+    if (ends_x.rows > 0) {
+      const auto correction = strip_correction(x.transpose(2, 3), ends_x, ends_y, groups, high);
+      for (int64_t u = 0; u < ky; ++u) {
+        // [kx, kx', ky', ..] -> [ky', kx, kx', ..]
+        gram[u].sub_(correction.narrow(2, ky - 1 - u, ky).permute({2, 0, 1, 3, 4, 5}));
+      }
+    }
+  }
+  if (ends_y.rows > 0 && ends_x.rows > 0) {
+    for (const bool high_y : {false, true}) {
+      for (const bool high_x : {false, true}) {
+        gram.add_(corner_correction(x, ends_y, ends_x, groups, high_y, high_x));
+      }
     }
   }
   // [uy, uy', ux, ux', group, c, c'] -> [group, c, uy, ux, c', uy', ux']
@@ -248,8 +248,12 @@ double conv_gram_flops(const at::Tensor& input, const ConvGeometry& geometry, at
 }
 
 at::Tensor patch_sums(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
-  // The sum over images comes first: what is left is one image.
-  const auto image = input.sum({0}, /*keepdim=*/true, at::kDouble);
+  // The sum over images comes first: what is left is one image. Few images are summed in the working dtype.
+  auto image = at::zeros(input.sizes().slice(1), input.options().dtype(at::kDouble)).unsqueeze(0);
+  for (int64_t first = 0; first < input.size(0); first += images_per_partial_sum) {
+    const auto count = std::min(images_per_partial_sum, input.size(0) - first);
+    image.add_(input.narrow(0, first, count).sum({0}, /*keepdim=*/true));
+  }
   const auto view = patches(image, geometry, output_size);
   std::vector<int64_t> output_dims;
   for (auto i = view.dim() - int64_t(output_size.size()); i < view.dim(); ++i) {

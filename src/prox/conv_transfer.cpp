@@ -119,9 +119,8 @@ std::vector<at::Tensor> ConvTransfer::accurate_adjoint(const at::Tensor& z) cons
     theta.push_back(conv_weight_gradient(input_, z, geometry_));
   }
   if (trained_.bias) {
-    auto dims = dims_from(1, z.dim() - 1);
-    dims[0] = 0;
-    theta.push_back(z.sum(dims, /*keepdim=*/false, at::kDouble));
+    // ATen sums the positions of one image pairwise; the images are summed in float64.
+    theta.push_back(z.sum(dims_from(2, z.dim() - 2)).sum({0}, /*keepdim=*/false, at::kDouble));
   }
   return theta;
 }

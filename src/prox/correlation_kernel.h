@@ -21,9 +21,23 @@ struct Lanes {
     return v;
   }
   static inline double sum(const Vector& v) {
+    if constexpr (sizeof(T) == sizeof(double)) {
+      return add_lanes(v);
+    } else {
+      typedef T Half __attribute__((vector_size(PROXPROP_VECTOR_BYTES / 2)));
+      Half halves[2];
+      std::memcpy(halves, &v, sizeof(v));
+      return add_lanes(__builtin_convertvector(halves[0], Doubles) + __builtin_convertvector(halves[1], Doubles));
+    }
+  }
+
+ private:
+  typedef double Doubles __attribute__((vector_size(PROXPROP_VECTOR_BYTES)));
+
+  static inline double add_lanes(const Doubles& v) {
     double total = 0;
-    for (int64_t i = 0; i < count; ++i) {
-      total += double(v[i]);
+    for (size_t i = 0; i < PROXPROP_VECTOR_BYTES / sizeof(double); ++i) {
+      total += v[i];
     }
     return total;
   }

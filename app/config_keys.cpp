@@ -1,0 +1,273 @@
+#include "app/config_keys.h"
+
+#include "app/method_label.h"
+#include "app/suggest.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+
+namespace proxprop::app {
+namespace {
+
+using train::Config;
+
+template <class Class, class Type>
+Class class_of(Type Class::*);
+template <class Class, class Type>
+Type type_of(Type Class::*);
+
+/// The accessor of config.*section.*member.
+template <auto section, auto member>
+AnyMember member_of() {
+  using Type = decltype(type_of(member));
+  return Member<Type>([](Config& config) -> Type& { return config.*section.*member; });
+}
+
+template <auto member>
+AnyMember data() { return member_of<&Config::data, member>(); }
+template <auto member>
+AnyMember model() { return member_of<&Config::model, member>(); }
+template <auto member>
+AnyMember method() { return member_of<&Config::method, member>(); }
+template <auto member>
+AnyMember optimizer() { return member_of<&Config::optimizer, member>(); }
+template <auto member>
+AnyMember schedule() { return member_of<&Config::schedule, member>(); }
+template <auto member>
+AnyMember training() { return member_of<&Config::train, member>(); }
+
+Bounds at_least(double low) { return {.low = low}; }
+Bounds positive() { return {.low = 0, .low_excluded = true}; }
+Bounds fraction() { return {.low = 0, .high = 1, .high_excluded = true}; }
+
+std::vector<Key> make_keys() {
+  using train::DataConfig, train::ModelConfig, train::MethodConfig, train::OptimizerConfig, train::ScheduleConfig,
+      train::TrainConfig;
+  return {
+      {"data", "name", data<&DataConfig::name>(), "data set; `proxprop data list` tells which there are"},
+      {"data", "dir", data<&DataConfig::dir>(), "folder with its files [$PROXPROP_DATA, then the embedded data set]"},
+      {"data", "train_size", data<&DataConfig::train_size>(), "train on the first N records; 0: all but those that validate",
+       {}, at_least(0)},
+      {"data", "validation_size", data<&DataConfig::validation_size>(),
+       "validate on the last N training records; -1: the data set's own split", {}, at_least(-1)},
+
+      {"model", "name", model<&ModelConfig::name>(), "the paper's two networks", {"mlp", "convnet"}},
+      {"model", "hidden", model<&ModelConfig::hidden>(), "widths of the hidden layers of mlp [4000,1000,4000]", {},
+       at_least(1)},
+      {"model", "activation", model<&ModelConfig::activation>(), "between the layers",
+       {"relu", "leaky_relu", "sigmoid", "tanh"}},
+      {"model", "layers", model<&ModelConfig::layers>(),
+       "a model as a list of layers in place of `name`: \"conv 16 5 padding=2,relu,max_pool 2,flatten,linear 100,relu\""},
+
+      {"method", "name", method<&MethodConfig::name>(), "how the layers' parameter step is found; cgN: cg with N iterations",
+       {"backprop", "exact", "cg"}},
+      {"method", "tau_theta", method<&MethodConfig::tau_theta>(),
+       "step size of the proximal mapping [0.05; 1 with convolutions]", {}, positive()},
+      {"method", "cg_iterations", method<&MethodConfig::cg_iterations>(), "conjugate gradient iterations of cg", {},
+       at_least(1)},
+      {"method", "cg_tolerance", method<&MethodConfig::cg_tolerance>(),
+       "relative residual at which cg stops early; 0: never", {}, fraction()},
+      {"method", "coupling", method<&MethodConfig::coupling>(), "systems that cg solves: one per output or one in all",
+       {"auto", "per_output", "joint"}},
+      {"method", "scaling", method<&MethodConfig::scaling>(), "Gram matrix of a batch: the sum (paper) or the mean",
+       {"sum", "mean"}},
+
+      {"optimizer", "name", optimizer<&OptimizerConfig::name>(), "first-order optimizer that takes the step",
+       {"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "lbfgs"}},
+      {"optimizer", "lr", optimizer<&OptimizerConfig::lr>(),
+       "learning rate [1 with exact and cg, 0.05 with backprop; adam, adamw, rmsprop: 0.001; lbfgs: 1]", {}, positive()},
+      {"optimizer", "momentum", optimizer<&OptimizerConfig::momentum>(), "of momentum, nesterov and rmsprop", {}, fraction()},
+      {"optimizer", "weight_decay", optimizer<&OptimizerConfig::weight_decay>(), "as torch.optim's", {}, at_least(0)},
+      {"optimizer", "beta1", optimizer<&OptimizerConfig::beta1>(), "of adam and adamw", {}, fraction()},
+      {"optimizer", "beta2", optimizer<&OptimizerConfig::beta2>(), "of adam and adamw", {}, fraction()},
+      {"optimizer", "eps", optimizer<&OptimizerConfig::eps>(), "of adam, adamw and rmsprop", {}, at_least(0)},
+      {"optimizer", "alpha", optimizer<&OptimizerConfig::alpha>(), "smoothing of rmsprop", {}, fraction()},
+
+      {"schedule", "name", schedule<&ScheduleConfig::name>(), "factor on the learning rate",
+       {"constant", "step", "cosine", "inverse"}},
+      {"schedule", "warmup_epochs", schedule<&ScheduleConfig::warmup_epochs>(), "linear warm-up before the schedule", {},
+       at_least(0)},
+      {"schedule", "step_epochs", schedule<&ScheduleConfig::step_epochs>(), "step: multiply by gamma every N epochs", {},
+       at_least(1)},
+      {"schedule", "gamma", schedule<&ScheduleConfig::gamma>(), "factor of step", {}, positive()},
+      {"schedule", "decay", schedule<&ScheduleConfig::decay>(), "inverse: 1 / (1 + decay * step)", {}, at_least(0)},
+
+      {"train", "epochs", training<&TrainConfig::epochs>(), "passes over the training records", {}, at_least(0)},
+      {"train", "batch_size", training<&TrainConfig::batch_size>(), "records per step", {}, at_least(1)},
+      {"train", "max_steps", training<&TrainConfig::max_steps>(), "stop after so many steps; 0: no limit", {}, at_least(0)},
+      {"train", "seed", training<&TrainConfig::seed>(), "of the initialisation and the batches"},
+      {"train", "device", training<&TrainConfig::device>(), "cpu, cuda or cuda:N"},
+      {"train", "dtype", training<&TrainConfig::dtype>(), "of parameters and inputs", {"float32", "float64"}},
+      {"train", "threads", training<&TrainConfig::threads>(), "0: LibTorch's default", {}, at_least(0)},
+      {"train", "deterministic", training<&TrainConfig::deterministic>(), "only deterministic kernels"},
+      {"train", "save_every", training<&TrainConfig::save_every>(),
+       "epochs between checkpoints; 0: only at the end and on a signal", {}, at_least(0)},
+      {"train", "keep", training<&TrainConfig::keep>(), "checkpoints kept beside the best and the last", {}, at_least(0)},
+  };
+}
+
+std::string number_text(double value) {
+  char buffer[32];
+  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
+  return std::string(buffer, end);
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto is_space = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+[[noreturn]] void not_a(const char* expected, std::string_view text) {
+  throw BadValue(std::string("must be ") + expected + ", not '" + std::string(text) + "'");
+}
+
+template <class Number>
+Number parse_number(std::string_view text, const char* expected) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc::result_out_of_range) throw BadValue("is out of range: '" + std::string(text) + "'");
+  if (error != std::errc{} || end != text.data() + text.size()) not_a(expected, text);
+  return value;
+}
+
+void parse(std::string_view text, std::string& value) { value = text; }
+void parse(std::string_view text, int64_t& value) { value = parse_number<int64_t>(text, "an integer"); }
+void parse(std::string_view text, uint64_t& value) { value = parse_number<uint64_t>(text, "a non-negative integer"); }
+void parse(std::string_view text, double& value) { value = parse_number<double>(text, "a number"); }
+
+void parse(std::string_view text, bool& value) {
+  const bool yes = text == "true" || text == "1" || text == "on" || text == "yes";
+  const bool no = text == "false" || text == "0" || text == "off" || text == "no";
+  if (!yes && !no) not_a("true or false", text);
+  value = yes;
+}
+
+template <class T>
+void parse(std::string_view text, std::vector<T>& values) {
+  if (text.size() >= 2 && text.front() == '[' && text.back() == ']') text = trimmed(text.substr(1, text.size() - 2));
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    std::string_view element = trimmed(text.substr(0, comma));
+    const bool quoted = element.size() >= 2 && element.front() == '"' && element.back() == '"';
+    if (quoted) element = element.substr(1, element.size() - 2);
+    parse(element, values.emplace_back());
+    text = comma < text.size() ? trimmed(text.substr(comma + 1)) : std::string_view();
+  }
+}
+
+void check_bounds(const Bounds& bounds, double value) {
+  const bool low_ok = bounds.low_excluded ? value > bounds.low : value >= bounds.low;
+  const bool high_ok = bounds.high_excluded ? value < bounds.high : value <= bounds.high;
+  if (std::isfinite(value) && low_ok && high_ok) return;
+  std::string rule;
+  if (std::isfinite(bounds.low)) rule.append(bounds.low_excluded ? "above " : "at least ").append(number_text(bounds.low));
+  if (std::isfinite(bounds.high)) {
+    rule.append(rule.empty() ? "" : " and ").append(bounds.high_excluded ? "below " : "at most ");
+    rule.append(number_text(bounds.high));
+  }
+  if (rule.empty()) rule = "finite";
+  throw BadValue("must be " + rule + ", not " + number_text(value));
+}
+
+void check_string(const Key& key, const std::string& value) {
+  if (key.choices.empty() || std::find(key.choices.begin(), key.choices.end(), value) != key.choices.end()) return;
+  if (key.path() == "method.name" && parse_method_label(value)) return;  // cgN
+  throw BadValue("must be one of " + join(key.choices) + ", not '" + value + "'" + did_you_mean(value, key.choices));
+}
+
+std::string text_of(const std::string& value) { return value; }
+std::string text_of(int64_t value) { return std::to_string(value); }
+std::string text_of(uint64_t value) { return std::to_string(value); }
+std::string text_of(double value) { return number_text(value); }
+std::string text_of(bool value) { return value ? "true" : "false"; }
+template <class T>
+std::string text_of(const std::vector<T>& values) {
+  std::string result;
+  for (const T& value : values) result.append(result.empty() ? "" : ",").append(text_of(value));
+  return result;
+}
+
+}  // namespace
+
+std::string Key::path() const { return section + "." + name; }
+
+std::string Key::flag() const {
+  std::string word = "--";
+  word += name == "name" ? section : name == "dir" ? section + "-dir" : name;
+  std::replace(word.begin(), word.end(), '_', '-');
+  return word;
+}
+
+std::string Key::environment() const {
+  std::string word = "PROXPROP_" + section + "_" + name;
+  for (char& c : word) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return word;
+}
+
+const char* Key::type_name() const {
+  constexpr const char* names[] = {"TEXT", "N", "N", "X", "BOOL", "N,N,..", "TEXT,.."};
+  return names[member.index()];
+}
+
+const std::vector<Key>& config_keys() {
+  static const std::vector<Key> keys = make_keys();
+  return keys;
+}
+
+const std::vector<std::string>& config_sections() {
+  static const std::vector<std::string> sections = {"data", "model", "method", "optimizer", "schedule", "train"};
+  return sections;
+}
+
+const Key* find_key(std::string_view path) {
+  const auto& keys = config_keys();
+  const auto found = std::find_if(keys.begin(), keys.end(), [&](const Key& key) { return key.path() == path; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+std::string suggest_key(std::string_view path) {
+  std::vector<std::string> paths;
+  for (const Key& key : config_keys()) {
+    if (key.name == path || key.flag().substr(2) == path) return " (did you mean " + key.path() + "?)";
+    paths.push_back(key.path());
+  }
+  return did_you_mean(path, paths);
+}
+
+Value value_from_text(const Key& key, std::string_view text) {
+  Value value = std::visit(
+      [&](auto member) {
+        std::remove_cvref_t<decltype(member(std::declval<Config&>()))> result{};
+        parse(trimmed(text), result);
+        return Value(std::move(result));
+      },
+      key.member);
+  check_value(key, value);
+  return value;
+}
+
+void check_value(const Key& key, const Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) check_string(key, *text);
+  if (const auto* integer = std::get_if<int64_t>(&value)) check_bounds(key.bounds, static_cast<double>(*integer));
+  if (const auto* number = std::get_if<double>(&value)) check_bounds(key.bounds, *number);
+  if (const auto* list = std::get_if<std::vector<int64_t>>(&value)) {
+    for (const int64_t element : *list) check_bounds(key.bounds, static_cast<double>(element));
+  }
+}
+
+void assign(const Key& key, Config& config, const Value& value) {
+  std::visit(
+      [&](auto member) { member(config) = std::get<std::remove_cvref_t<decltype(member(config))>>(value); }, key.member);
+}
+
+std::string value_text(const Key& key, const Config& config) {
+  // The members are reached through a mutable Config; a copy is cheap beside what is done with the text.
+  Config copy = config;
+  return std::visit([&](auto member) { return text_of(member(copy)); }, key.member);
+}
+
+}  // namespace proxprop::app

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "train/config.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace proxprop::app {
+
+/// "backprop", "exact", "cg", "cg10": a method and, for cgN, its number of iterations.
+struct MethodLabel {
+  std::string name;                          ///< MethodConfig::name
+  std::optional<int64_t> cg_iterations = {};
+};
+
+/// Unset when the text names no method.
+std::optional<MethodLabel> parse_method_label(std::string_view text);
+
+/// "exact", "cg3": the short name of a run with this method.
+std::string method_label(const train::MethodConfig& method);
+
+}  // namespace proxprop::app

@@ -1,0 +1,37 @@
+#pragma once
+// Where a run or a comparison is written, and what may be done with a folder that is there already.
+
+#include "train/records/run_folder.h"
+
+#include <filesystem>
+#include <string>
+
+namespace proxprop::app {
+
+/// A folder of this name does not exist yet: "runs/<stem>-20260131T120000Z".
+std::filesystem::path new_run_folder(const std::string& stem);
+
+/// Whether the folder holds anything.
+bool is_occupied(const std::filesystem::path& folder);
+
+/// Checks, and changes nothing: `refuse` wants a folder that is empty or absent; `replace` also takes one that holds
+/// `record` ("run.json"), the sign that proxprop wrote it; `resume` takes only the latter. Throws train::ConfigError.
+void check_out_folder(const std::filesystem::path& folder, train::ExistingFolder existing, const std::string& record);
+
+/// Makes the folder and those above it. Throws train::RecordError.
+void make_folder(const std::filesystem::path& folder);
+
+/// Holds a folder for this process, so that two of them never write the same run. Leaves no file, and ends with the process.
+/// Throws train::ConfigError when another process holds it.
+class OutFolderLock {
+ public:
+  explicit OutFolderLock(const std::filesystem::path& folder);
+  ~OutFolderLock();
+  OutFolderLock(const OutFolderLock&) = delete;
+  OutFolderLock& operator=(const OutFolderLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
+}  // namespace proxprop::app

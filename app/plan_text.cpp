@@ -1,0 +1,48 @@
+#include "app/plan_text.h"
+
+#include "app/text_table.h"
+#include "train/records/config_json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace proxprop::app {
+
+std::string plan_table(const std::vector<train::LayerPlan>& plan) {
+  std::vector<std::vector<std::string>> rows = {
+      {"layer", "kind", "solver", "route", "rows S", "columns d", "outputs O", "reason"}};
+  for (const train::LayerPlan& layer : plan) {
+    rows.push_back(
+        {layer.layer, layer.kind, layer.solver, layer.route, std::to_string(layer.rows), std::to_string(layer.columns),
+         std::to_string(layer.outputs), layer.reason});
+  }
+  return text_table(rows, {4, 5, 6});
+}
+
+train::Json plan_json(const std::vector<train::LayerPlan>& plan) {
+  train::Json list = train::Json::array();
+  for (const train::LayerPlan& layer : plan) {
+    list.push_back(
+        {{"layer", layer.layer},
+         {"kind", layer.kind},
+         {"solver", layer.solver},
+         {"route", layer.route},
+         {"rows", layer.rows},
+         {"columns", layer.columns},
+         {"outputs", layer.outputs},
+         {"reason", layer.reason}});
+  }
+  return list;
+}
+
+std::string config_toml(const train::Config& config) {
+  std::string text;
+  const train::Json sections = train::config_to_json(config);
+  for (const auto& [section, members] : sections.items()) {
+    text += (text.empty() ? "[" : "\n[") + section + "]\n";
+    // Strings, numbers, booleans and lists are written alike in JSON and in TOML.
+    for (const auto& [name, value] : members.items()) text += name + " = " + train::json_text(value) + "\n";
+  }
+  return text;
+}
+
+}  // namespace proxprop::app

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "train/observer.h"
+#include "train/records/json.h"
+
+#include <string>
+#include <vector>
+
+namespace proxprop::app {
+
+/// The planner's choice per layer as a table.
+std::string plan_table(const std::vector<train::LayerPlan>& plan);
+
+/// The same as a list of objects, whose keys are the members of LayerPlan.
+train::Json plan_json(const std::vector<train::LayerPlan>& plan);
+
+/// The configuration as TOML that --config reads.
+std::string config_toml(const train::Config& config);
+
+}  // namespace proxprop::app

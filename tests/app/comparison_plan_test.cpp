@@ -1,0 +1,73 @@
+#include "app/comparison_plan.h"
+
+#include "app/exit_codes.h"
+#include "train/errors.h"
+#include "train/records/config_json.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+
+#include <unistd.h>
+
+using namespace proxprop;
+using namespace proxprop::app;
+
+TEST(ComparisonPlan, GivesEachMethodItsDefaults) {
+  const auto methods = plan_comparison({}, {"backprop", "exact", "cg3"});
+  ASSERT_EQ(methods.size(), 3U);
+  EXPECT_EQ(methods[0].config.optimizer.lr, 0.05);
+  EXPECT_EQ(methods[1].config.optimizer.lr, 1.0);
+  EXPECT_EQ(methods[2].config.method.name, "cg");
+  EXPECT_EQ(methods[2].config.method.cg_iterations, 3);
+}
+
+TEST(ComparisonPlan, RefusesMethodsThatWouldNotStartAlike) {
+  for (const char* setting :
+       {"exact.train.seed=1", "exact.model.hidden=3", "exact.data.train_size=9", "exact.train.batch_size=7",
+        "exact.train.dtype=float64"}) {
+    ConfigSources sources;
+    sources.add_set(setting);
+    EXPECT_THROW(plan_comparison(sources, {"backprop", "exact"}), train::ConfigError) << setting;
+    EXPECT_NO_THROW(plan_comparison(sources, {"exact"})) << setting;
+  }
+}
+
+TEST(ComparisonPlan, ALabelIsAMethodOrSaysOne) {
+  EXPECT_THROW(plan_comparison({}, {"exakt"}), UsageError);
+  EXPECT_THROW(plan_comparison({}, {"exact", "exact"}), UsageError);
+  EXPECT_THROW(plan_comparison({}, {"../exact"}), UsageError);
+  EXPECT_THROW(plan_comparison({}, {""}), UsageError);
+  ConfigSources sources;
+  sources.add_set("adam.method.name=backprop");
+  sources.add_set("adam.optimizer.name=adam");
+  const auto methods = plan_comparison(sources, {"exact", "adam"});
+  EXPECT_EQ(methods[1].config.optimizer.lr, 1e-3);
+}
+
+TEST(ComparisonPlan, SettingsForWhatIsNotComparedAreMistakes) {
+  ConfigSources command_line;
+  command_line.add_set("exakt.optimizer.lr=1");
+  EXPECT_THROW(plan_comparison(command_line, {"exact"}), UsageError);
+  ConfigSources typo;
+  typo.add_toml("[compare.exakt.optimizer]\nlr = 1", "a.toml");
+  EXPECT_THROW(plan_comparison(typo, {"exact"}), train::ConfigError);
+  ConfigSources left_out;
+  left_out.add_toml("[compare.cg10.optimizer]\nlr = 1", "a.toml");
+  EXPECT_NO_THROW(plan_comparison(left_out, {"exact"}));
+}
+
+TEST(ComparisonPlan, IsReadAsItWasWritten) {
+  const auto folder = std::filesystem::temp_directory_path() / ("proxprop-plan-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  const auto written = plan_comparison({}, {"cg7", "backprop"});
+  write_comparison(folder, written);
+  const auto read = read_comparison(folder);
+  std::filesystem::remove_all(folder);
+  ASSERT_EQ(read.size(), written.size());
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    EXPECT_EQ(read[i].label, written[i].label);
+    EXPECT_EQ(train::config_to_json(read[i].config), train::config_to_json(written[i].config));
+  }
+}

@@ -1,0 +1,27 @@
+#include "app/method_label.h"
+
+#include <gtest/gtest.h>
+
+using namespace proxprop::app;
+
+TEST(MethodLabel, CgWithANumberSaysTheIterations) {
+  const auto label = parse_method_label("cg10");
+  ASSERT_TRUE(label);
+  EXPECT_EQ(label->name, "cg");
+  EXPECT_EQ(label->cg_iterations, 10);
+}
+
+TEST(MethodLabel, AllElseIsNoMethod) {
+  for (const char* text : {"", "cg0", "cg-1", "cg3x", "cgx", "CG3", "exact3", "cg99999999999999999999"}) {
+    EXPECT_FALSE(parse_method_label(text)) << text;
+  }
+}
+
+TEST(MethodLabel, IsTheInverseOfItsText) {
+  proxprop::train::MethodConfig method;
+  method.name = "cg";
+  method.cg_iterations = 7;
+  EXPECT_EQ(method_label(method), "cg7");
+  method.name = "backprop";
+  EXPECT_EQ(method_label(method), "backprop");
+}

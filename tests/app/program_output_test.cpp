@@ -1,0 +1,71 @@
+// Data on standard output, everything else on standard error.
+
+#include "scene.h"
+
+#include <nlohmann/json.hpp>
+
+namespace fs = std::filesystem;
+using namespace proxprop::test;
+
+class Output : public Scene {};
+
+TEST_F(Output, JsonIsOneObjectWithASchemaVersion) {
+  const std::vector<std::vector<std::string>> commands = {
+      {"info", "--json"},
+      {"info", "--json", "--plan", "--hidden=30"},
+      {"data", "list", "--json"},
+      {"train", "--dry-run", "--json", "--hidden=30"},
+      {"compare", "--dry-run", "--json", "--hidden=30"},
+      small({"train", "--json", "--epochs=1", "--out", path("run")}),
+      small({"compare", "--json", "--epochs=1", "--methods=exact", "--out", path("c")}),
+  };
+  for (const auto& command : commands) {
+    const Outcome outcome = run(command);
+    ASSERT_EQ(outcome.code, 0) << command.front() << ": " << outcome.err;
+    EXPECT_EQ(nlohmann::json::parse(outcome.out).at("schema_version"), 1) << command.front();
+  }
+}
+
+TEST_F(Output, ADryRunIsAConfigurationFileForTheSameRun) {
+  const Outcome first = run({"train", "--dry-run", "--method=cg7", "--hidden=30,20", "--lr=0.25", "--deterministic"});
+  ASSERT_EQ(first.code, 0) << first.err;
+  write("same.toml", first.out);
+  const Outcome second = run({"train", "--dry-run", "--config", path("same.toml")});
+  EXPECT_EQ(second.code, 0) << second.err;
+  EXPECT_EQ(second.out, first.out);
+  EXPECT_FALSE(fs::exists("runs"));
+}
+
+TEST_F(Output, TheResolvedConfigurationIsWrittenWithTheRun) {
+  write("a.toml", "[train]\nepochs = 9\n[optimizer]\nlr = 0.5\n");
+  const Outcome outcome = run(
+      small({"train", "-q", "--config", path("a.toml"), "--set", "optimizer.lr=0.25", "--out", path("run"), "--epochs=1"}),
+      {"PROXPROP_OPTIMIZER_MOMENTUM=0.5"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto config = nlohmann::json::parse(read_file(path("run/run.json"))).at("config");
+  EXPECT_EQ(config.at("train").at("epochs"), 1);
+  EXPECT_EQ(config.at("optimizer").at("lr"), 0.25);
+  EXPECT_EQ(config.at("optimizer").at("momentum"), 0.5);
+  EXPECT_EQ(config.at("train").at("seed"), 3);
+}
+
+TEST_F(Output, QuietLeavesStandardErrorEmpty) {
+  const Outcome outcome = run_small({"train", "-q", "--epochs=1", "--out", path("run")});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_NE(outcome.out.find("finished after 1 epochs"), std::string::npos) << outcome.out;
+}
+
+TEST_F(Output, ProgressInAFileHasNoControlCharacters) {
+  const Outcome outcome = run_small({"train", "--epochs=2", "--out", path("run")});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_NE(outcome.err, "");
+  EXPECT_EQ(outcome.err.find_first_of("\r\033"), std::string::npos) << outcome.err;
+}
+
+TEST_F(Output, DataPathIsJustThePath) {
+  const Outcome outcome = run({"data", "path", "mnist-5k"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_TRUE(fs::is_directory(outcome.out.substr(0, outcome.out.size() - 1))) << outcome.out;
+  EXPECT_EQ(run({"data", "path", "cifar10", "--dir", folder}).code, 3);
+}
