@@ -50,7 +50,8 @@ TEST_F(Interruption, TerminationSavesAndResumingGivesTheUndisturbedWeights) {
 }
 
 TEST_F(Interruption, TwoProcessesDoNotWriteOneRun) {
-  Process process(folder, training("run"));
+  // Goes on until it is stopped, however long the second process takes to start.
+  Process process(folder, small({"train", "-q", "--epochs=1000000", "--method=cg3", "--out", path("run")}));
   ASSERT_TRUE(wait_for_checkpoint(process, path("run")));
   expect_error(run({"train", "-q", "--resume", "--out", path("run")}), 3, "another proxprop is writing");
   process.send(SIGTERM);
