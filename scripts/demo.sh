@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds if needed, trains the demo (experiments/demo.toml: backpropagation and two proximal methods on the embedded MNIST
-# digits, one to two minutes on two cores), prints the table and writes runs/demo/report.html. Run again, it replaces its
+# digits, half a minute on two cores), prints the table and writes runs/demo/report.html. Run again, it replaces its
 # own run folder. Arguments go to `proxprop compare`, e.g. scripts/demo.sh --epochs 5
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
