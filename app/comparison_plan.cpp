@@ -28,8 +28,10 @@ bool is_folder_name(const std::string& label) {
 }
 
 void check_label(const std::string& label, bool names_method) {
-  if (!is_folder_name(label)) throw UsageError("'" + label + "' cannot be the name of a method");
-  if (parse_method_label(label) || names_method) return;
+  if (!is_folder_name(label))
+    throw UsageError("'" + label + "' cannot be the name of a method");
+  if (parse_method_label(label) || names_method)
+    return;
   throw UsageError(
       "unknown method '" + label + "': choose from backprop, exact, cgN (N conjugate gradient iterations)" +
       did_you_mean(label, {"backprop", "exact", "cg", "cg3"}));
@@ -43,9 +45,11 @@ bool is_common(const Key& key) {
 
 void check_common(const std::vector<ComparedMethod>& methods) {
   for (const Key& key : config_keys()) {
-    if (!is_common(key)) continue;
+    if (!is_common(key))
+      continue;
     for (const ComparedMethod& method : methods) {
-      if (value_text(key, method.config) == value_text(key, methods.front().config)) continue;
+      if (value_text(key, method.config) == value_text(key, methods.front().config))
+        continue;
       throw train::ConfigError(
           key.path() + " differs between " + methods.front().label + " and " + method.label +
           ": compared methods start from the same parameters and see the same batches");
@@ -68,7 +72,8 @@ std::vector<ComparedMethod> plan_comparison(const ConfigSources& sources, const 
   std::vector<ComparedMethod> methods;
   std::set<std::string> seen;
   for (const std::string& label : labels) {
-    if (!seen.insert(label).second) throw UsageError("method " + label + " is given twice");
+    if (!seen.insert(label).second)
+      throw UsageError("method " + label + " is given twice");
     check_label(label, sources.names_method(label));
     methods.push_back({label, sources.resolve(label).config});
   }
@@ -101,7 +106,8 @@ std::vector<ComparedMethod> read_comparison(const fs::path& folder) {
         throw train::RecordError(path.string() + ": '" + methods.back().label + "' cannot be the name of a method");
       }
     }
-    if (methods.empty()) throw train::RecordError(path.string() + " names no method");
+    if (methods.empty())
+      throw train::RecordError(path.string() + " names no method");
     return methods;
   } catch (const Json::exception& error) {
     throw train::RecordError(path.string() + " is not what proxprop writes: " + error.what());

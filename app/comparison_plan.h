@@ -11,7 +11,7 @@
 namespace proxprop::app {
 
 struct ComparedMethod {
-  std::string label;     ///< "cg3"; also the name of its sub-folder
+  std::string label;  ///< "cg3"; also the name of its sub-folder
   train::Config config;
 };
 

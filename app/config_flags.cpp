@@ -8,10 +8,12 @@ namespace {
 /// What stands behind a flag in --help: what it is for, what it takes, its default.
 std::string help_text(const Key& key) {
   std::string text = key.doc;
-  if (!key.choices.empty()) text += ": " + join(key.choices);
+  if (!key.choices.empty())
+    text += ": " + join(key.choices);
   // A default that depends on other keys stands in the text already.
   const std::string value = value_text(key, train::Config{});
-  if (text.find('[') == std::string::npos && !value.empty()) text += " [" + value + "]";
+  if (text.find('[') == std::string::npos && !value.empty())
+    text += " [" + value + "]";
   return text;
 }
 
@@ -37,7 +39,8 @@ ConfigFlags::ConfigFlags(CLI::App& command) {
 
 bool ConfigFlags::any() const {
   for (const auto& [key, option] : options_) {
-    if (option->count() > 0) return true;
+    if (option->count() > 0)
+      return true;
   }
   return !files_.empty() || !sets_.empty();
 }
@@ -49,13 +52,17 @@ bool ConfigFlags::given(const std::string& path) const {
 
 ConfigSources ConfigFlags::sources(const std::optional<train::Config>& start) const {
   ConfigSources sources;
-  if (start) sources.start_from(*start);
+  if (start)
+    sources.start_from(*start);
   // What is wrong on the command line is told first, whatever stands in files and environment; resolve() orders them.
-  for (const std::string& assignment : sets_) sources.add_set(assignment);
+  for (const std::string& assignment : sets_)
+    sources.add_set(assignment);
   for (const Key& key : config_keys()) {
-    if (options_.at(&key)->count() > 0) sources.add_flag(key, texts_.at(&key));
+    if (options_.at(&key)->count() > 0)
+      sources.add_flag(key, texts_.at(&key));
   }
-  for (const std::string& file : files_) sources.add_file(file);
+  for (const std::string& file : files_)
+    sources.add_file(file);
   sources.add_environment();
   return sources;
 }

@@ -21,21 +21,39 @@ AnyMember member_of() {
 }
 
 template <auto member>
-AnyMember data() { return member_of<&Config::data, member>(); }
+AnyMember data() {
+  return member_of<&Config::data, member>();
+}
 template <auto member>
-AnyMember model() { return member_of<&Config::model, member>(); }
+AnyMember model() {
+  return member_of<&Config::model, member>();
+}
 template <auto member>
-AnyMember method() { return member_of<&Config::method, member>(); }
+AnyMember method() {
+  return member_of<&Config::method, member>();
+}
 template <auto member>
-AnyMember optimizer() { return member_of<&Config::optimizer, member>(); }
+AnyMember optimizer() {
+  return member_of<&Config::optimizer, member>();
+}
 template <auto member>
-AnyMember schedule() { return member_of<&Config::schedule, member>(); }
+AnyMember schedule() {
+  return member_of<&Config::schedule, member>();
+}
 template <auto member>
-AnyMember training() { return member_of<&Config::train, member>(); }
+AnyMember training() {
+  return member_of<&Config::train, member>();
+}
 
-Bounds at_least(double low) { return {.low = low}; }
-Bounds positive() { return {.low = 0, .low_excluded = true}; }
-Bounds fraction() { return {.low = 0, .high = 1, .high_excluded = true}; }
+Bounds at_least(double low) {
+  return {.low = low};
+}
+Bounds positive() {
+  return {.low = 0, .low_excluded = true};
+}
+Bounds fraction() {
+  return {.low = 0, .high = 1, .high_excluded = true};
+}
 
 std::vector<Key> make_keys() {
   using train::DataConfig, train::ModelConfig, train::MethodConfig, train::OptimizerConfig, train::ScheduleConfig,
@@ -43,69 +61,145 @@ std::vector<Key> make_keys() {
   return {
       {"data", "name", data<&DataConfig::name>(), "data set; `proxprop data list` tells which there are"},
       {"data", "dir", data<&DataConfig::dir>(), "folder with its files [$PROXPROP_DATA, then the embedded data set]"},
-      {"data", "train_size", data<&DataConfig::train_size>(), "train on the first N records; 0: all but those that validate",
-       {}, at_least(0)},
-      {"data", "validation_size", data<&DataConfig::validation_size>(),
-       "validate on the last N training records; -1: the data set's own split", {}, at_least(-1)},
+      {"data",
+       "train_size",
+       data<&DataConfig::train_size>(),
+       "train on the first N records; 0: all but those that validate",
+       {},
+       at_least(0)},
+      {"data",
+       "validation_size",
+       data<&DataConfig::validation_size>(),
+       "validate on the last N training records; -1: the data set's own split",
+       {},
+       at_least(-1)},
 
       {"model", "name", model<&ModelConfig::name>(), "the paper's two networks", {"mlp", "convnet"}},
-      {"model", "hidden", model<&ModelConfig::hidden>(), "widths of the hidden layers of mlp [4000,1000,4000]", {},
+      {"model",
+       "hidden",
+       model<&ModelConfig::hidden>(),
+       "widths of the hidden layers of mlp [4000,1000,4000]",
+       {},
        at_least(1)},
-      {"model", "activation", model<&ModelConfig::activation>(), "between the layers",
+      {"model",
+       "activation",
+       model<&ModelConfig::activation>(),
+       "between the layers",
        {"relu", "leaky_relu", "sigmoid", "tanh"}},
       {"model", "layers", model<&ModelConfig::layers>(),
-       "a model as a list of layers in place of `name`: \"conv 16 5 padding=2,relu,max_pool 2,flatten,linear 100,relu\""},
+       "a model as a list of layers in place of `name`: \"conv 16 5 padding=2,relu,max_pool 2,flatten,linear "
+       "100,relu\""},
 
-      {"method", "name", method<&MethodConfig::name>(), "how the layers' parameter step is found; cgN: cg with N iterations",
+      {"method",
+       "name",
+       method<&MethodConfig::name>(),
+       "how the layers' parameter step is found; cgN: cg with N iterations",
        {"backprop", "exact", "cg"}},
-      {"method", "tau_theta", method<&MethodConfig::tau_theta>(),
-       "step size of the proximal mapping [0.05; 1 with convolutions]", {}, positive()},
-      {"method", "cg_iterations", method<&MethodConfig::cg_iterations>(), "conjugate gradient iterations of cg", {},
+      {"method",
+       "tau_theta",
+       method<&MethodConfig::tau_theta>(),
+       "step size of the proximal mapping [0.05; 1 with convolutions]",
+       {},
+       positive()},
+      {"method",
+       "cg_iterations",
+       method<&MethodConfig::cg_iterations>(),
+       "conjugate gradient iterations of cg",
+       {},
        at_least(1)},
-      {"method", "cg_tolerance", method<&MethodConfig::cg_tolerance>(),
-       "relative residual at which cg stops early; 0: never", {}, fraction()},
-      {"method", "coupling", method<&MethodConfig::coupling>(), "systems that cg solves: one per output or one in all",
+      {"method",
+       "cg_tolerance",
+       method<&MethodConfig::cg_tolerance>(),
+       "relative residual at which cg stops early; 0: never",
+       {},
+       fraction()},
+      {"method",
+       "coupling",
+       method<&MethodConfig::coupling>(),
+       "systems that cg solves: one per output or one in all",
        {"auto", "per_output", "joint"}},
-      {"method", "scaling", method<&MethodConfig::scaling>(), "Gram matrix of a batch: the sum (paper) or the mean",
+      {"method",
+       "scaling",
+       method<&MethodConfig::scaling>(),
+       "Gram matrix of a batch: the sum (paper) or the mean",
        {"sum", "mean"}},
 
-      {"optimizer", "name", optimizer<&OptimizerConfig::name>(), "first-order optimizer that takes the step",
+      {"optimizer",
+       "name",
+       optimizer<&OptimizerConfig::name>(),
+       "first-order optimizer that takes the step",
        {"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "lbfgs"}},
-      {"optimizer", "lr", optimizer<&OptimizerConfig::lr>(),
-       "learning rate [1 with exact and cg, 0.05 with backprop; adam, adamw, rmsprop: 0.001; lbfgs: 1]", {}, positive()},
-      {"optimizer", "momentum", optimizer<&OptimizerConfig::momentum>(), "of momentum, nesterov and rmsprop", {}, fraction()},
+      {"optimizer",
+       "lr",
+       optimizer<&OptimizerConfig::lr>(),
+       "learning rate [1 with exact and cg, 0.05 with backprop; adam, adamw, rmsprop: 0.001; lbfgs: 1]",
+       {},
+       positive()},
+      {"optimizer",
+       "momentum",
+       optimizer<&OptimizerConfig::momentum>(),
+       "of momentum, nesterov and rmsprop",
+       {},
+       fraction()},
       {"optimizer", "weight_decay", optimizer<&OptimizerConfig::weight_decay>(), "as torch.optim's", {}, at_least(0)},
       {"optimizer", "beta1", optimizer<&OptimizerConfig::beta1>(), "of adam and adamw", {}, fraction()},
       {"optimizer", "beta2", optimizer<&OptimizerConfig::beta2>(), "of adam and adamw", {}, fraction()},
       {"optimizer", "eps", optimizer<&OptimizerConfig::eps>(), "of adam, adamw and rmsprop", {}, at_least(0)},
       {"optimizer", "alpha", optimizer<&OptimizerConfig::alpha>(), "smoothing of rmsprop", {}, fraction()},
 
-      {"schedule", "name", schedule<&ScheduleConfig::name>(), "factor on the learning rate",
+      {"schedule",
+       "name",
+       schedule<&ScheduleConfig::name>(),
+       "factor on the learning rate",
        {"constant", "step", "cosine", "inverse"}},
-      {"schedule", "warmup_epochs", schedule<&ScheduleConfig::warmup_epochs>(), "linear warm-up before the schedule", {},
+      {"schedule",
+       "warmup_epochs",
+       schedule<&ScheduleConfig::warmup_epochs>(),
+       "linear warm-up before the schedule",
+       {},
        at_least(0)},
-      {"schedule", "step_epochs", schedule<&ScheduleConfig::step_epochs>(), "step: multiply by gamma every N epochs", {},
+      {"schedule",
+       "step_epochs",
+       schedule<&ScheduleConfig::step_epochs>(),
+       "step: multiply by gamma every N epochs",
+       {},
        at_least(1)},
       {"schedule", "gamma", schedule<&ScheduleConfig::gamma>(), "factor of step", {}, positive()},
       {"schedule", "decay", schedule<&ScheduleConfig::decay>(), "inverse: 1 / (1 + decay * step)", {}, at_least(0)},
 
       {"train", "epochs", training<&TrainConfig::epochs>(), "passes over the training records", {}, at_least(0)},
       {"train", "batch_size", training<&TrainConfig::batch_size>(), "records per step", {}, at_least(1)},
-      {"train", "max_steps", training<&TrainConfig::max_steps>(), "stop after so many steps; 0: no limit", {}, at_least(0)},
+      {"train",
+       "max_steps",
+       training<&TrainConfig::max_steps>(),
+       "stop after so many steps; 0: no limit",
+       {},
+       at_least(0)},
       {"train", "seed", training<&TrainConfig::seed>(), "of the initialisation and the batches"},
       {"train", "device", training<&TrainConfig::device>(), "cpu, cuda or cuda:N"},
       {"train", "dtype", training<&TrainConfig::dtype>(), "of parameters and inputs", {"float32", "float64"}},
       {"train", "threads", training<&TrainConfig::threads>(), "0: LibTorch's default", {}, at_least(0)},
       {"train", "deterministic", training<&TrainConfig::deterministic>(), "only deterministic kernels"},
-      {"train", "save_every", training<&TrainConfig::save_every>(),
-       "epochs between checkpoints; 0: only at the end and on a signal", {}, at_least(0)},
-      {"train", "keep", training<&TrainConfig::keep>(), "checkpoints kept beside the best and the last", {}, at_least(0)},
+      {"train",
+       "save_every",
+       training<&TrainConfig::save_every>(),
+       "epochs between checkpoints; 0: only at the end and on a signal",
+       {},
+       at_least(0)},
+      {"train",
+       "keep",
+       training<&TrainConfig::keep>(),
+       "checkpoints kept beside the best and the last",
+       {},
+       at_least(0)},
   };
 }
 
 }  // namespace
 
-std::string Key::path() const { return section + "." + name; }
+std::string Key::path() const {
+  return section + "." + name;
+}
 
 std::string Key::flag() const {
   std::string word = "--";
@@ -116,7 +210,8 @@ std::string Key::flag() const {
 
 std::string Key::environment() const {
   std::string word = "PROXPROP_" + section + "_" + name;
-  for (char& c : word) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (char& c : word)
+    c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return word;
 }
 
@@ -144,7 +239,8 @@ const Key* find_key(std::string_view path) {
 std::string suggest_key(std::string_view path) {
   std::vector<std::string> paths;
   for (const Key& key : config_keys()) {
-    if (key.name == path || key.flag().substr(2) == path) return " (did you mean " + key.path() + "?)";
+    if (key.name == path || key.flag().substr(2) == path)
+      return " (did you mean " + key.path() + "?)";
     paths.push_back(key.path());
   }
   return did_you_mean(path, paths);

@@ -1,6 +1,6 @@
 #pragma once
-// The table of configuration keys. Flags, environment variables, TOML files and --set all read it, and nothing else knows
-// the keys' names.
+// The table of configuration keys. Flags, environment variables, TOML files and --set all read it, and nothing else
+// knows the keys' names.
 
 #include "train/config.h"
 
@@ -18,7 +18,12 @@ using Member = T& (*)(train::Config&);
 
 /// A member of Config, by its type.
 using AnyMember = std::variant<
-    Member<std::string>, Member<int64_t>, Member<uint64_t>, Member<double>, Member<bool>, Member<std::vector<int64_t>>,
+    Member<std::string>,
+    Member<int64_t>,
+    Member<uint64_t>,
+    Member<double>,
+    Member<bool>,
+    Member<std::vector<int64_t>>,
     Member<std::vector<std::string>>>;
 
 using Value =
@@ -61,8 +66,8 @@ const Key* find_key(std::string_view path);
 /// " (did you mean train.epochs?)" for an unknown path, with or without its section; or an empty string.
 std::string suggest_key(std::string_view path);
 
-/// Reads a value as it stands after a flag, in --set and in the environment; lists are "512,256" or TOML's "[512, 256]".
-/// Throws BadValue.
+/// Reads a value as it stands after a flag, in --set and in the environment; lists are "512,256" or TOML's "[512,
+/// 256]". Throws BadValue.
 Value value_from_text(const Key& key, std::string_view text);
 
 /// Throws BadValue when the value is not one of the choices or out of bounds.

@@ -33,12 +33,14 @@ bool names_a_section(std::string_view variable) {
 
 std::string suggest_environment(std::string_view name) {
   std::vector<std::string> names;
-  for (const Key& key : config_keys()) names.push_back(key.environment());
+  for (const Key& key : config_keys())
+    names.push_back(key.environment());
   return did_you_mean(name, names);
 }
 
 bool has_convolution(const train::ModelConfig& model) {
-  if (model.layers.empty()) return model.name == "convnet";
+  if (model.layers.empty())
+    return model.name == "convnet";
   return std::any_of(
       model.layers.begin(), model.layers.end(), [](const std::string& layer) { return layer.starts_with("conv"); });
 }
@@ -48,11 +50,14 @@ bool has_convolution(const train::ModelConfig& model) {
 void ConfigSources::add_environment(const std::vector<std::string>& variables) {
   for (const std::string& variable : variables) {
     const std::size_t equals = variable.find('=');
-    if (equals == std::string::npos || equals + 1 == variable.size()) continue;
+    if (equals == std::string::npos || equals + 1 == variable.size())
+      continue;
     const std::string name = variable.substr(0, equals);
-    if (!names_a_section(name)) continue;
+    if (!names_a_section(name))
+      continue;
     const Key* key = find_by_environment(name);
-    if (key == nullptr) throw ConfigError("unknown environment variable " + name + suggest_environment(name));
+    if (key == nullptr)
+      throw ConfigError("unknown environment variable " + name + suggest_environment(name));
     try {
       settings_.push_back({key, Source::environment, "", name, value_from_text(*key, variable.substr(equals + 1))});
     } catch (const BadValue& error) {
@@ -63,7 +68,8 @@ void ConfigSources::add_environment(const std::vector<std::string>& variables) {
 
 void ConfigSources::add_environment() {
   std::vector<std::string> variables;
-  for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    variables.emplace_back(*variable);
   add_environment(variables);
 }
 
@@ -83,7 +89,8 @@ void ConfigSources::add_set(std::string_view assignment) {
       throw UsageError("--set: unknown key '" + std::string(path) + "'" + suggest_key(path.substr(dot + 1)));
     }
   }
-  if (key == nullptr) throw UsageError("--set: unknown key '" + std::string(path) + "'" + suggest_key(path));
+  if (key == nullptr)
+    throw UsageError("--set: unknown key '" + std::string(path) + "'" + suggest_key(path));
   try {
     settings_.push_back(
         {key, scope.empty() ? Source::set : Source::scoped_set, scope, "--set " + std::string(path),
@@ -126,7 +133,8 @@ bool ConfigSources::names_method(const std::string& scope) const {
 ResolvedConfig ConfigSources::resolve(const std::string& scope) const {
   std::vector<const Setting*> ordered;
   for (const Setting& setting : settings_) {
-    if (setting.scope.empty() || setting.scope == scope) ordered.push_back(&setting);
+    if (setting.scope.empty() || setting.scope == scope)
+      ordered.push_back(&setting);
   }
   std::stable_sort(ordered.begin(), ordered.end(), [](const Setting* left, const Setting* right) {
     return left->source < right->source;
@@ -134,19 +142,22 @@ ResolvedConfig ConfigSources::resolve(const std::string& scope) const {
 
   ResolvedConfig resolved{base_, {}};
   if (base_is_given_) {
-    for (const Key& key : config_keys()) resolved.given.insert(key.path());
+    for (const Key& key : config_keys())
+      resolved.given.insert(key.path());
   }
   // The label of a compared method says the method, unless a setting for just this label does.
   const std::optional<MethodLabel> label = parse_method_label(scope);
   for (const Setting* setting : ordered) {
     const bool said_by_label = label && setting->scope.empty() && setting->key->path() == "method.name";
-    if (said_by_label) continue;
+    if (said_by_label)
+      continue;
     assign(*setting->key, resolved.config, setting->value);
     resolved.given.insert(setting->key->path());
   }
   if (label) {
     resolved.config.method.name = label->name;
-    if (label->cg_iterations) resolved.config.method.cg_iterations = *label->cg_iterations;
+    if (label->cg_iterations)
+      resolved.config.method.cg_iterations = *label->cg_iterations;
   }
   apply_dependent_defaults(resolved);
   return resolved;
@@ -158,8 +169,8 @@ void apply_dependent_defaults(ResolvedConfig& resolved) {
   if (method && method->cg_iterations) {
     if (given.contains("method.cg_iterations") && config.method.cg_iterations != *method->cg_iterations) {
       throw ConfigError(
-          "method " + config.method.name + " contradicts method.cg_iterations = " +
-          std::to_string(config.method.cg_iterations) + "; give one of them");
+          "method " + config.method.name +
+          " contradicts method.cg_iterations = " + std::to_string(config.method.cg_iterations) + "; give one of them");
     }
     config.method.name = method->name;
     config.method.cg_iterations = *method->cg_iterations;
@@ -171,7 +182,8 @@ void apply_dependent_defaults(ResolvedConfig& resolved) {
     const bool plain = config.method.name == "backprop" && optimizer != "lbfgs";
     config.optimizer.lr = adaptive ? 1e-3 : plain ? 0.05 : 1.0;
   }
-  if (!given.contains("method.tau_theta")) config.method.tau_theta = has_convolution(config.model) ? 1.0 : 0.05;
+  if (!given.contains("method.tau_theta"))
+    config.method.tau_theta = has_convolution(config.model) ? 1.0 : 0.05;
 }
 
 }  // namespace proxprop::app

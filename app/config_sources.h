@@ -11,9 +11,9 @@
 
 namespace proxprop::app {
 
-/// Where a setting comes from; of two settings of one key, the later source in this list wins. `scoped_...` are settings
-/// for one method of `compare` ([compare.cg3.optimizer], --set cg3.optimizer.lr=1). A scoped --set is the most particular
-/// thing that can be said, and wins over flags that speak of all methods.
+/// Where a setting comes from; of two settings of one key, the later source in this list wins. `scoped_...` are
+/// settings for one method of `compare` ([compare.cg3.optimizer], --set cg3.optimizer.lr=1). A scoped --set is the most
+/// particular thing that can be said, and wins over flags that speak of all methods.
 enum class Source { file, scoped_file, environment, set, flag, scoped_set };
 
 struct Setting {
@@ -38,7 +38,8 @@ class ConfigSources {
   void add_file(const std::filesystem::path& path);
   void add_toml(std::string_view text, const std::string& origin);
 
-  /// "NAME=value" as in environ; takes PROXPROP_<SECTION>_<KEY>. PROXPROP_DATA is no key. An empty value counts as unset.
+  /// "NAME=value" as in environ; takes PROXPROP_<SECTION>_<KEY>. PROXPROP_DATA is no key. An empty value counts as
+  /// unset.
   void add_environment(const std::vector<std::string>& variables);
   void add_environment();
 
@@ -59,7 +60,8 @@ class ConfigSources {
   /// Whether some setting for this label says the method: [compare.my-adam.method] name = "backprop".
   bool names_method(const std::string& scope) const;
 
-  /// The configuration of a run, or of one method of `compare`: all sources merged, then the defaults that hang together.
+  /// The configuration of a run, or of one method of `compare`: all sources merged, then the defaults that hang
+  /// together.
   ResolvedConfig resolve(const std::string& scope = "") const;
 
  private:

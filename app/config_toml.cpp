@@ -29,37 +29,46 @@ struct Reader {
   }
 };
 
-[[noreturn]] void wrong_type(const char* expected) { throw BadValue(std::string("must be ") + expected); }
+[[noreturn]] void wrong_type(const char* expected) {
+  throw BadValue(std::string("must be ") + expected);
+}
 
 void read(const toml::node& node, std::string& value) {
-  if (!node.is_string()) wrong_type("a string");
+  if (!node.is_string())
+    wrong_type("a string");
   value = node.as_string()->get();
 }
 
 void read(const toml::node& node, int64_t& value) {
-  if (!node.is_integer()) wrong_type("an integer");
+  if (!node.is_integer())
+    wrong_type("an integer");
   value = node.as_integer()->get();
 }
 
 void read(const toml::node& node, uint64_t& value) {
-  if (!node.is_integer() || node.as_integer()->get() < 0) wrong_type("a non-negative integer");
+  if (!node.is_integer() || node.as_integer()->get() < 0)
+    wrong_type("a non-negative integer");
   value = static_cast<uint64_t>(node.as_integer()->get());
 }
 
 void read(const toml::node& node, double& value) {
-  if (!node.is_number()) wrong_type("a number");
+  if (!node.is_number())
+    wrong_type("a number");
   value = *node.value<double>();
 }
 
 void read(const toml::node& node, bool& value) {
-  if (!node.is_boolean()) wrong_type("true or false");
+  if (!node.is_boolean())
+    wrong_type("true or false");
   value = node.as_boolean()->get();
 }
 
 template <class T>
 void read(const toml::node& node, std::vector<T>& values) {
-  if (!node.is_array()) wrong_type(std::is_same_v<T, std::string> ? "a list of strings" : "a list of integers");
-  for (const toml::node& element : *node.as_array()) read(element, values.emplace_back());
+  if (!node.is_array())
+    wrong_type(std::is_same_v<T, std::string> ? "a list of strings" : "a list of integers");
+  for (const toml::node& element : *node.as_array())
+    read(element, values.emplace_back());
 }
 
 void read_key(const Reader& reader, const toml::node& node, const Key& key, const std::string& scope) {
@@ -79,27 +88,31 @@ void read_key(const Reader& reader, const toml::node& node, const Key& key, cons
   }
 }
 
-void read_section(
-    const Reader& reader, const toml::node& node, const toml::key& name, const std::string& scope) {
+void read_section(const Reader& reader, const toml::node& node, const toml::key& name, const std::string& scope) {
   const std::string section(name.str());
   const auto& sections = config_sections();
   if (std::find(sections.begin(), sections.end(), section) == sections.end()) {
     std::vector<std::string> known = sections;
-    if (scope.empty()) known.push_back("compare");
+    if (scope.empty())
+      known.push_back("compare");
     const std::string hint = node.is_table() ? did_you_mean(section, known) : suggest_key(section);
-    reader.fail(name.source(), "unknown " + std::string(node.is_table() ? "table" : "key") + " '" + section + "'" + hint);
+    reader.fail(
+        name.source(), "unknown " + std::string(node.is_table() ? "table" : "key") + " '" + section + "'" + hint);
   }
-  if (!node.is_table()) reader.fail(name.source(), section + " must be a table: [" + section + "]");
+  if (!node.is_table())
+    reader.fail(name.source(), section + " must be a table: [" + section + "]");
   for (const auto& [member, value] : *node.as_table()) {
     const std::string path = section + "." + std::string(member.str());
     const Key* key = find_key(path);
-    if (key == nullptr) reader.fail(member.source(), "unknown key '" + path + "'" + suggest_key(path));
+    if (key == nullptr)
+      reader.fail(member.source(), "unknown key '" + path + "'" + suggest_key(path));
     read_key(reader, value, *key, scope);
   }
 }
 
 void read_compare(const Reader& reader, const toml::node& node, std::vector<std::string>& methods) {
-  if (!node.is_table()) reader.fail(node.source(), "compare must be a table: [compare]");
+  if (!node.is_table())
+    reader.fail(node.source(), "compare must be a table: [compare]");
   for (const auto& [name, value] : *node.as_table()) {
     const std::string label(name.str());
     if (label == "methods") {
@@ -109,7 +122,8 @@ void read_compare(const Reader& reader, const toml::node& node, std::vector<std:
         reader.fail(value.source(), std::string("compare.methods ") + error.what());
       }
     } else if (value.is_table()) {
-      for (const auto& [section, settings] : *value.as_table()) read_section(reader, settings, section, label);
+      for (const auto& [section, settings] : *value.as_table())
+        read_section(reader, settings, section, label);
     } else {
       reader.fail(name.source(), "unknown key 'compare." + label + "'" + did_you_mean(label, {"methods"}));
     }
@@ -139,7 +153,8 @@ void ConfigSources::add_toml(std::string_view text, const std::string& origin) {
     if (name.str() == "compare") {
       std::vector<std::string> methods;
       read_compare(reader, value, methods);
-      if (!methods.empty()) methods_ = std::move(methods);
+      if (!methods.empty())
+        methods_ = std::move(methods);
     } else {
       read_section(reader, value, name, "");
     }

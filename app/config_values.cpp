@@ -24,8 +24,10 @@ std::string number_text(double value) {
 
 std::string_view trimmed(std::string_view text) {
   const auto is_space = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  while (!text.empty() && is_space(text.front()))
+    text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back()))
+    text.remove_suffix(1);
   return text;
 }
 
@@ -37,31 +39,44 @@ template <class Number>
 Number parse_number(std::string_view text, const char* expected) {
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc::result_out_of_range) throw BadValue("is out of range: '" + std::string(text) + "'");
-  if (error != std::errc{} || end != text.data() + text.size()) not_a(expected, text);
+  if (error == std::errc::result_out_of_range)
+    throw BadValue("is out of range: '" + std::string(text) + "'");
+  if (error != std::errc{} || end != text.data() + text.size())
+    not_a(expected, text);
   return value;
 }
 
-void parse(std::string_view text, std::string& value) { value = text; }
-void parse(std::string_view text, int64_t& value) { value = parse_number<int64_t>(text, "an integer"); }
-void parse(std::string_view text, uint64_t& value) { value = parse_number<uint64_t>(text, "a non-negative integer"); }
-void parse(std::string_view text, double& value) { value = parse_number<double>(text, "a number"); }
+void parse(std::string_view text, std::string& value) {
+  value = text;
+}
+void parse(std::string_view text, int64_t& value) {
+  value = parse_number<int64_t>(text, "an integer");
+}
+void parse(std::string_view text, uint64_t& value) {
+  value = parse_number<uint64_t>(text, "a non-negative integer");
+}
+void parse(std::string_view text, double& value) {
+  value = parse_number<double>(text, "a number");
+}
 
 void parse(std::string_view text, bool& value) {
   const bool yes = text == "true" || text == "1" || text == "on" || text == "yes";
   const bool no = text == "false" || text == "0" || text == "off" || text == "no";
-  if (!yes && !no) not_a("true or false", text);
+  if (!yes && !no)
+    not_a("true or false", text);
   value = yes;
 }
 
 template <class T>
 void parse(std::string_view text, std::vector<T>& values) {
-  if (text.size() >= 2 && text.front() == '[' && text.back() == ']') text = trimmed(text.substr(1, text.size() - 2));
+  if (text.size() >= 2 && text.front() == '[' && text.back() == ']')
+    text = trimmed(text.substr(1, text.size() - 2));
   while (!text.empty()) {
     const std::size_t comma = std::min(text.find(','), text.size());
     std::string_view element = trimmed(text.substr(0, comma));
     const bool quoted = element.size() >= 2 && element.front() == '"' && element.back() == '"';
-    if (quoted) element = element.substr(1, element.size() - 2);
+    if (quoted)
+      element = element.substr(1, element.size() - 2);
     parse(element, values.emplace_back());
     text = comma < text.size() ? trimmed(text.substr(comma + 1)) : std::string_view();
   }
@@ -70,32 +85,48 @@ void parse(std::string_view text, std::vector<T>& values) {
 void check_bounds(const Bounds& bounds, double value) {
   const bool low_ok = bounds.low_excluded ? value > bounds.low : value >= bounds.low;
   const bool high_ok = bounds.high_excluded ? value < bounds.high : value <= bounds.high;
-  if (std::isfinite(value) && low_ok && high_ok) return;
+  if (std::isfinite(value) && low_ok && high_ok)
+    return;
   std::string rule;
-  if (std::isfinite(bounds.low)) rule.append(bounds.low_excluded ? "above " : "at least ").append(number_text(bounds.low));
+  if (std::isfinite(bounds.low))
+    rule.append(bounds.low_excluded ? "above " : "at least ").append(number_text(bounds.low));
   if (std::isfinite(bounds.high)) {
     rule.append(rule.empty() ? "" : " and ").append(bounds.high_excluded ? "below " : "at most ");
     rule.append(number_text(bounds.high));
   }
-  if (rule.empty()) rule = "finite";
+  if (rule.empty())
+    rule = "finite";
   throw BadValue("must be " + rule + ", not " + number_text(value));
 }
 
 void check_string(const Key& key, const std::string& value) {
-  if (key.choices.empty() || std::find(key.choices.begin(), key.choices.end(), value) != key.choices.end()) return;
-  if (key.path() == "method.name" && parse_method_label(value)) return;  // cgN
+  if (key.choices.empty() || std::find(key.choices.begin(), key.choices.end(), value) != key.choices.end())
+    return;
+  if (key.path() == "method.name" && parse_method_label(value))
+    return;  // cgN
   throw BadValue("must be one of " + join(key.choices) + ", not '" + value + "'" + did_you_mean(value, key.choices));
 }
 
-std::string text_of(const std::string& value) { return value; }
-std::string text_of(int64_t value) { return std::to_string(value); }
-std::string text_of(uint64_t value) { return std::to_string(value); }
-std::string text_of(double value) { return number_text(value); }
-std::string text_of(bool value) { return value ? "true" : "false"; }
+std::string text_of(const std::string& value) {
+  return value;
+}
+std::string text_of(int64_t value) {
+  return std::to_string(value);
+}
+std::string text_of(uint64_t value) {
+  return std::to_string(value);
+}
+std::string text_of(double value) {
+  return number_text(value);
+}
+std::string text_of(bool value) {
+  return value ? "true" : "false";
+}
 template <class T>
 std::string text_of(const std::vector<T>& values) {
   std::string result;
-  for (const T& value : values) result.append(result.empty() ? "" : ",").append(text_of(value));
+  for (const T& value : values)
+    result.append(result.empty() ? "" : ",").append(text_of(value));
   return result;
 }
 
@@ -114,17 +145,22 @@ Value value_from_text(const Key& key, std::string_view text) {
 }
 
 void check_value(const Key& key, const Value& value) {
-  if (const auto* text = std::get_if<std::string>(&value)) check_string(key, *text);
-  if (const auto* integer = std::get_if<int64_t>(&value)) check_bounds(key.bounds, static_cast<double>(*integer));
-  if (const auto* number = std::get_if<double>(&value)) check_bounds(key.bounds, *number);
+  if (const auto* text = std::get_if<std::string>(&value))
+    check_string(key, *text);
+  if (const auto* integer = std::get_if<int64_t>(&value))
+    check_bounds(key.bounds, static_cast<double>(*integer));
+  if (const auto* number = std::get_if<double>(&value))
+    check_bounds(key.bounds, *number);
   if (const auto* list = std::get_if<std::vector<int64_t>>(&value)) {
-    for (const int64_t element : *list) check_bounds(key.bounds, static_cast<double>(element));
+    for (const int64_t element : *list)
+      check_bounds(key.bounds, static_cast<double>(element));
   }
 }
 
 void assign(const Key& key, Config& config, const Value& value) {
   std::visit(
-      [&](auto member) { member(config) = std::get<std::remove_cvref_t<decltype(member(config))>>(value); }, key.member);
+      [&](auto member) { member(config) = std::get<std::remove_cvref_t<decltype(member(config))>>(value); },
+      key.member);
 }
 
 std::string value_text(const Key& key, const Config& config) {

@@ -35,7 +35,11 @@ std::string dataset_table(const std::filesystem::path& dir) {
         std::to_string(info.channels) + "x" + std::to_string(info.height) + "x" + std::to_string(info.width);
     rows.push_back(
         {info.name, std::to_string(info.train_records), std::to_string(info.test_records), std::to_string(info.classes),
-         size, !folder.empty() ? folder : info.files.empty() ? "(needs no files)" : "(not found)", info.description});
+         size,
+         !folder.empty()      ? folder
+         : info.files.empty() ? "(needs no files)"
+                              : "(not found)",
+         info.description});
   }
   return text_table(rows, {1, 2, 3});
 }

@@ -17,7 +17,8 @@ void FetchBar::show(const train::FetchProgress& progress) {
   }
   const bool done = progress.done == progress.total;
   const auto now = std::chrono::steady_clock::now();
-  if (quiet_ || (!done && (!terminal_ || now - last_ < std::chrono::milliseconds(100)))) return;
+  if (quiet_ || (!done && (!terminal_ || now - last_ < std::chrono::milliseconds(100))))
+    return;
   last_ = now;
   char text[64];
   constexpr double megabyte = 1e6;
@@ -33,7 +34,8 @@ void FetchBar::show(const train::FetchProgress& progress) {
 }
 
 void FetchBar::clear() {
-  if (shown_) std::cerr << "\r\033[K" << std::flush;
+  if (shown_)
+    std::cerr << "\r\033[K" << std::flush;
   shown_ = false;
 }
 

@@ -32,25 +32,30 @@ Examples:
   std::vector<std::string> known;
   if (flag.starts_with("-")) {
     for (const CLI::Option* option : app.get_options()) {
-      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+      for (const std::string& name : option->get_lnames())
+        known.push_back("--" + name);
     }
     throw UsageError("unknown flag " + flag + did_you_mean(flag, known));
   }
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     known.push_back(command->get_name());
   }
-  if (known.empty()) throw UsageError("unexpected argument '" + word + "'");
+  if (known.empty())
+    throw UsageError("unexpected argument '" + word + "'");
   throw UsageError("unknown command '" + word + "'" + did_you_mean(word, known) + "; there are " + join(known));
 }
 
 void reject_unknown_words(const CLI::App& app) {
-  for (const CLI::App* command : app.get_subcommands()) reject_unknown_words(*command);
+  for (const CLI::App* command : app.get_subcommands())
+    reject_unknown_words(*command);
   // The value of an unknown flag is left over too; the flag is what to name.
   const std::vector<std::string> words = app.remaining();
   for (const std::string& word : words) {
-    if (word.starts_with("-")) reject_word(app, word);
+    if (word.starts_with("-"))
+      reject_word(app, word);
   }
-  if (!words.empty()) reject_word(app, words.front());
+  if (!words.empty())
+    reject_word(app, words.front());
 }
 
 void add_session_flags(CLI::App& app, Session& session) {
@@ -58,11 +63,13 @@ void add_session_flags(CLI::App& app, Session& session) {
   app.add_flag("-v,--verbose", session.verbose, "more notes on standard error")->excludes(quiet);
   app.get_formatter()->column_width(34);
   app.allow_extras();
-  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) add_session_flags(*command, session);
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
+    add_session_flags(*command, session);
 }
 
 int run(int argc, char** argv) {
-  CLI::App root("Trains neural networks by proximal backpropagation, and by plain backpropagation for comparison.", "proxprop");
+  CLI::App root(
+      "Trains neural networks by proximal backpropagation, and by plain backpropagation for comparison.", "proxprop");
   root.footer(footer);
   root.set_version_flag("--version", "proxprop " + program_version());
   TrainCommand train(root);
@@ -85,7 +92,8 @@ int run(int argc, char** argv) {
   }
   reject_unknown_words(root);
   for (Command* command : commands) {
-    if (command->app->parsed()) return command->run(session);
+    if (command->app->parsed())
+      return command->run(session);
   }
   throw UsageError("a command is needed: train, compare, report, info or data; see proxprop --help");
 }

@@ -10,7 +10,7 @@ namespace proxprop::app {
 
 /// "backprop", "exact", "cg", "cg10": a method and, for cgN, its number of iterations.
 struct MethodLabel {
-  std::string name;                          ///< MethodConfig::name
+  std::string name;  ///< MethodConfig::name
   std::optional<int64_t> cg_iterations = {};
 };
 

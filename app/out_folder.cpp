@@ -22,7 +22,8 @@ fs::path new_run_folder(const std::string& stem) {
   std::erase_if(time, [](char c) { return c == '-' || c == ':'; });
   const fs::path folder = fs::path("runs") / (stem + "-" + time);
   fs::path unused = folder;
-  for (int i = 2; fs::exists(unused); ++i) unused = folder.string() + "-" + std::to_string(i);
+  for (int i = 2; fs::exists(unused); ++i)
+    unused = folder.string() + "-" + std::to_string(i);
   return unused;
 }
 
@@ -40,8 +41,10 @@ void check_out_folder(const fs::path& folder, ExistingFolder existing, const std
   if (existing == ExistingFolder::resume && !has_record) {
     throw ConfigError("nothing to resume in " + folder.string() + ": there is no " + record);
   }
-  if (!is_occupied(folder)) return;
-  if (!fs::is_directory(folder)) throw ConfigError(folder.string() + " is a file; --out needs a folder");
+  if (!is_occupied(folder))
+    return;
+  if (!fs::is_directory(folder))
+    throw ConfigError(folder.string() + " is a file; --out needs a folder");
   if (existing == ExistingFolder::refuse) {
     throw ConfigError(
         "the folder " + folder.string() + " is not empty: --resume goes on with its run, --force replaces it");
@@ -56,7 +59,8 @@ void check_out_folder(const fs::path& folder, ExistingFolder existing, const std
 void make_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
-  if (error) throw train::RecordError("cannot make the folder " + folder.string() + ": " + error.message());
+  if (error)
+    throw train::RecordError("cannot make the folder " + folder.string() + ": " + error.message());
 }
 
 OutFolderLock::OutFolderLock(const fs::path& folder)
@@ -69,7 +73,8 @@ OutFolderLock::OutFolderLock(const fs::path& folder)
 }
 
 OutFolderLock::~OutFolderLock() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  if (descriptor_ >= 0)
+    ::close(descriptor_);
 }
 
 }  // namespace proxprop::app

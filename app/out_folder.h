@@ -21,8 +21,8 @@ void check_out_folder(const std::filesystem::path& folder, train::ExistingFolder
 /// Makes the folder and those above it. Throws train::RecordError.
 void make_folder(const std::filesystem::path& folder);
 
-/// Holds a folder for this process, so that two of them never write the same run. Leaves no file, and ends with the process.
-/// Throws train::ConfigError when another process holds it.
+/// Holds a folder for this process, so that two of them never write the same run. Leaves no file, and ends with the
+/// process. Throws train::ConfigError when another process holds it.
 class OutFolderLock {
  public:
   explicit OutFolderLock(const std::filesystem::path& folder);

@@ -40,7 +40,8 @@ std::string config_toml(const train::Config& config) {
   for (const auto& [section, members] : sections.items()) {
     text += (text.empty() ? "[" : "\n[") + section + "]\n";
     // Strings, numbers, booleans and lists are written alike in JSON and in TOML.
-    for (const auto& [name, value] : members.items()) text += name + " = " + train::json_text(value) + "\n";
+    for (const auto& [name, value] : members.items())
+      text += name + " = " + train::json_text(value) + "\n";
   }
   return text;
 }

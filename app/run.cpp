@@ -52,7 +52,8 @@ std::string percent(double fraction) {
 
 const train::DatasetInfo& find_dataset_info(const std::string& name) {
   std::vector<std::string> names;
-  for (const train::DatasetInfo& info : train::known_datasets()) names.push_back(info.name);
+  for (const train::DatasetInfo& info : train::known_datasets())
+    names.push_back(info.name);
   try {
     return train::dataset_info(name);
   } catch (const train::DataError& error) {
@@ -73,7 +74,9 @@ void check_with_data(const train::Config& config, const train::Dataset& dataset)
   train::check_batches(train::model_layers(config.model, input, dataset.classes), config.train.batch_size, records);
 }
 
-void check_resumable(const train::Config& before, const train::Config& now) { train::check_resumable(before, now); }
+void check_resumable(const train::Config& before, const train::Config& now) {
+  train::check_resumable(before, now);
+}
 
 train::Dataset load_data(const train::Config& config, const Session& session) {
   find_dataset_info(config.data.name);
@@ -114,18 +117,22 @@ std::string describe(const std::string& label, const train::RunEnd& end) {
   std::snprintf(time, sizeof time, "%.1f s", end.seconds);
   std::string text = label + ": " + end.status + " after " + std::to_string(end.epochs) + " epochs (" +
                      std::to_string(end.steps) + " steps, " + time + ")";
-  if (end.status == "diverged") return text;
+  if (end.status == "diverged")
+    return text;
   if (end.best_epoch > 0 && std::isfinite(end.best_validation_accuracy)) {
     text += ", best validation accuracy " + percent(end.best_validation_accuracy) + " after epoch " +
             std::to_string(end.best_epoch);
   }
-  if (std::isfinite(end.test_accuracy_at_best)) text += ", test accuracy there " + percent(end.test_accuracy_at_best);
+  if (std::isfinite(end.test_accuracy_at_best))
+    text += ", test accuracy there " + percent(end.test_accuracy_at_best);
   return text;
 }
 
 int exit_code(const train::RunEnd& end) {
-  if (end.status == "interrupted") return exit_interrupted;
-  if (end.status == "diverged") return exit_diverged;
+  if (end.status == "interrupted")
+    return exit_interrupted;
+  if (end.status == "diverged")
+    return exit_diverged;
   return exit_ok;
 }
 

@@ -23,8 +23,9 @@ struct Run {
 /// The entry of train::known_datasets(). Throws train::DataError with a suggestion when there is none.
 const train::DatasetInfo& find_dataset_info(const std::string& name);
 
-/// What can be wrong with a configuration by itself, found before anything is written: the device, the data set's name, the
-/// model. Throws train::ConfigError, train::DataError or MissingDeviceError. Returns the planner's choice for each layer.
+/// What can be wrong with a configuration by itself, found before anything is written: the device, the data set's name,
+/// the model. Throws train::ConfigError, train::DataError or MissingDeviceError. Returns the planner's choice for each
+/// layer.
 std::vector<train::LayerPlan> check_config(const train::Config& config);
 
 /// The rest of what can be wrong, which depends on the number of records. Throws train::ConfigError.

@@ -9,7 +9,8 @@ std::atomic<bool> stop{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
 
 void on_signal(int number) {
-  if (!stop.exchange(true)) return;
+  if (!stop.exchange(true))
+    return;
   std::signal(number, SIG_DFL);
   std::raise(number);
 }
@@ -21,7 +22,8 @@ const std::atomic<bool>& stop_on_signals() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  for (const int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM})
+    sigaction(number, &action, nullptr);
   return stop;
 }
 

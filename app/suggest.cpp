@@ -9,15 +9,16 @@ namespace {
 
 std::string normalized(std::string_view word) {
   std::string result(word);
-  for (char& c : result) c = c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (char& c : result)
+    c = c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return result;
 }
 
 }  // namespace
 
 std::size_t edit_distance(std::string_view from, std::string_view to) {
-  // Row i of the dynamic programme holds the distances from the first i letters of `from` to every prefix of `to`; a swap
-  // looks two rows back.
+  // Row i of the dynamic programme holds the distances from the first i letters of `from` to every prefix of `to`; a
+  // swap looks two rows back.
   std::vector<std::size_t> before(to.size() + 1), previous(to.size() + 1), current(to.size() + 1);
   std::iota(previous.begin(), previous.end(), std::size_t{0});
   for (std::size_t i = 1; i <= from.size(); ++i) {
@@ -26,7 +27,8 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
       const std::size_t replace = previous[j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1);
       current[j] = std::min({replace, previous[j] + 1, current[j - 1] + 1});
       const bool swapped = i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1];
-      if (swapped) current[j] = std::min(current[j], before[j - 2] + 1);
+      if (swapped)
+        current[j] = std::min(current[j], before[j - 2] + 1);
     }
     std::swap(before, previous);
     std::swap(previous, current);
@@ -55,7 +57,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 
 std::string join(const std::vector<std::string>& words) {
   std::string result;
-  for (const std::string& word : words) result += (result.empty() ? "" : ", ") + word;
+  for (const std::string& word : words)
+    result += (result.empty() ? "" : ", ") + word;
   return result;
 }
 

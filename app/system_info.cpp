@@ -42,14 +42,16 @@ std::vector<std::string> gpu_names() {
   namespace fs = std::filesystem;
   std::vector<fs::path> folders;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator("/proc/driver/nvidia/gpus", error)) folders.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator("/proc/driver/nvidia/gpus", error))
+    folders.push_back(entry.path());
   std::sort(folders.begin(), folders.end());
   std::vector<std::string> names;
   for (const fs::path& folder : folders) {
     std::ifstream stream(folder / "information");
     for (std::string line; std::getline(stream, line);) {
       const std::string start = "Model:";
-      if (line.starts_with(start)) names.push_back(line.substr(line.find_first_not_of(" \t", start.size())));
+      if (line.starts_with(start))
+        names.push_back(line.substr(line.find_first_not_of(" \t", start.size())));
     }
   }
   return names;
@@ -58,24 +60,35 @@ std::vector<std::string> gpu_names() {
 /// The index of "cuda" or "cuda:N", unset for anything else.
 std::optional<int64_t> cuda_index(const std::string& device) {
   const std::string_view start = "cuda:";
-  if (device == "cuda") return 0;
-  if (!device.starts_with(start)) return std::nullopt;
+  if (device == "cuda")
+    return 0;
+  if (!device.starts_with(start))
+    return std::nullopt;
   int64_t index = -1;
   const char* last = device.data() + device.size();
   const auto [end, error] = std::from_chars(device.data() + start.size(), last, index);
-  if (error != std::errc{} || end != last || index < 0) return std::nullopt;
+  if (error != std::errc{} || end != last || index < 0)
+    return std::nullopt;
   return index;
 }
 
 }  // namespace
 
-std::string program_version() { return PROXPROP_VERSION; }
-std::string libtorch_version() { return TORCH_VERSION; }
-std::string source_version() { return git_describe; }
+std::string program_version() {
+  return PROXPROP_VERSION;
+}
+std::string libtorch_version() {
+  return TORCH_VERSION;
+}
+std::string source_version() {
+  return git_describe;
+}
 
 void require_device(const std::string& device) {
-  if (device == "cpu") return;
-  if (!cuda_index(device)) throw train::ConfigError("train.device must be cpu, cuda or cuda:N, not '" + device + "'");
+  if (device == "cpu")
+    return;
+  if (!cuda_index(device))
+    throw train::ConfigError("train.device must be cpu, cuda or cuda:N, not '" + device + "'");
   try {
     train::select_device(device);
   } catch (const train::ConfigError& error) {
@@ -85,7 +98,8 @@ void require_device(const std::string& device) {
 
 std::string device_name(const std::string& device) {
   const std::optional<int64_t> index = cuda_index(device);
-  if (!index) return device;
+  if (!index)
+    return device;
   const std::vector<std::string> names = gpu_names();
   return *index < static_cast<int64_t>(names.size()) ? names[static_cast<std::size_t>(*index)] : device;
 }
@@ -93,9 +107,11 @@ std::string device_name(const std::string& device) {
 train::Json system_info() {
   train::Json devices = train::Json::array({"cpu"});
   const int64_t count = cuda_problem().empty() ? at::detail::getCUDAHooks().deviceCount() : 0;
-  for (int64_t i = 0; i < count; ++i) devices.push_back("cuda:" + std::to_string(i));
+  for (int64_t i = 0; i < count; ++i)
+    devices.push_back("cuda:" + std::to_string(i));
   train::Json names = train::Json::array({train::cpu_name()});
-  for (std::size_t i = 1; i < devices.size(); ++i) names.push_back(device_name(devices[i]));
+  for (std::size_t i = 1; i < devices.size(); ++i)
+    names.push_back(device_name(devices[i]));
   train::Json info;
   info["proxprop"] = program_version();
   info["sources"] = source_version();

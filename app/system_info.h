@@ -14,7 +14,8 @@ std::string source_version();
 /// Versions, devices, processor, threads: what `proxprop info` tells.
 train::Json system_info();
 
-/// Throws MissingDeviceError when `device` ("cpu", "cuda", "cuda:N") is not here, train::ConfigError when it is no device.
+/// Throws MissingDeviceError when `device` ("cpu", "cuda", "cuda:N") is not here, train::ConfigError when it is no
+/// device.
 void require_device(const std::string& device);
 
 /// "cpu", or the name of the GPU.

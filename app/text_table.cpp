@@ -8,7 +8,8 @@ std::string text_table(const std::vector<std::vector<std::string>>& rows, const 
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], row[i].size());
   }
   std::string text;
   const auto add_line = [&](const std::vector<std::string>& cells) {
@@ -22,9 +23,11 @@ std::string text_table(const std::vector<std::vector<std::string>>& rows, const 
   };
   for (std::size_t i = 0; i < rows.size(); ++i) {
     add_line(rows[i]);
-    if (i > 0) continue;
+    if (i > 0)
+      continue;
     std::vector<std::string> rule;
-    for (const std::size_t width : widths) rule.emplace_back(width, '-');
+    for (const std::size_t width : widths)
+      rule.emplace_back(width, '-');
     add_line(rule);
   }
   return text;

@@ -1,5 +1,5 @@
-// A network of torch::nn with proximal layers, trained by a torch optimizer. The three lines that differ from plain LibTorch
-// are marked. Prints the loss every 10 steps; the last line reads
+// A network of torch::nn with proximal layers, trained by a torch optimizer. The three lines that differ from plain
+// LibTorch are marked. Prints the loss every 10 steps; the last line reads
 //
 //     loss after 50 steps: below 0.05
 #include <proxprop/proxprop.h>
@@ -16,11 +16,10 @@ int main() {
   const auto labels = torch::cat({torch::zeros(100, torch::kLong), torch::ones(100, torch::kLong)});
 
   torch::nn::Sequential model(
-      proxprop::nn::Linear(proxprop::nn::LinearOptions(2, 64).tau_theta(1.0)),   // was torch::nn::Linear(2, 64)
+      proxprop::nn::Linear(proxprop::nn::LinearOptions(2, 64).tau_theta(1.0)),  // was torch::nn::Linear(2, 64)
       torch::nn::Tanh(),
       proxprop::nn::Linear(proxprop::nn::LinearOptions(64, 64).tau_theta(1.0)),  // was torch::nn::Linear(64, 64)
-      torch::nn::Tanh(),
-      torch::nn::Linear(64, 2));  // the output layer stays explicit, as in the paper
+      torch::nn::Tanh(), torch::nn::Linear(64, 2));  // the output layer stays explicit, as in the paper
   torch::optim::Adam optimizer(model->parameters(), torch::optim::AdamOptions(0.02));
 
   double loss_value = 0;

@@ -20,7 +20,8 @@ void check_range(const std::string& key, int64_t value, int64_t least, int64_t m
 
 bool has_dropout(const ModelConfig& model) {
   for (const std::string& text : model.layers) {
-    if (std::holds_alternative<DropoutSpec>(parse_layer(text, "model.layers"))) return true;
+    if (std::holds_alternative<DropoutSpec>(parse_layer(text, "model.layers")))
+      return true;
   }
   return false;
 }
@@ -28,16 +29,19 @@ bool has_dropout(const ModelConfig& model) {
 // L-BFGS fits one fixed function along one line: its line search compares values of the loss, and its curvature pairs
 // compare gradients, at different points.
 void check_lbfgs(const Config& config, int64_t train_records) {
-  require<ConfigError>(config.method.name == "backprop",
-                       "optimizer.name = lbfgs needs method.name = backprop: its line search and its curvature estimate are "
-                       "sound only for the gradient of the loss, and a proximal direction is not one");
-  require<ConfigError>(config.train.batch_size >= train_records,
-                       "optimizer.name = lbfgs needs full batches: with mini-batches the loss changes from one step to the "
-                       "next, and its line search compares values of different functions; set train.batch_size to at least ",
-                       train_records, ", the number of training records, got ", config.train.batch_size);
-  require<ConfigError>(!has_dropout(config.model),
-                       "optimizer.name = lbfgs needs a model without dropout: its line search compares values of the loss, "
-                       "and dropout makes each of them random");
+  require<ConfigError>(
+      config.method.name == "backprop",
+      "optimizer.name = lbfgs needs method.name = backprop: its line search and its curvature estimate are "
+      "sound only for the gradient of the loss, and a proximal direction is not one");
+  require<ConfigError>(
+      config.train.batch_size >= train_records,
+      "optimizer.name = lbfgs needs full batches: with mini-batches the loss changes from one step to the "
+      "next, and its line search compares values of different functions; set train.batch_size to at least ",
+      train_records, ", the number of training records, got ", config.train.batch_size);
+  require<ConfigError>(
+      !has_dropout(config.model),
+      "optimizer.name = lbfgs needs a model without dropout: its line search compares values of the loss, "
+      "and dropout makes each of them random");
 }
 
 void check_train(const TrainConfig& train) {
@@ -46,8 +50,9 @@ void check_train(const TrainConfig& train) {
   check_range("train.max_steps", train.max_steps, 0, kLargest);
   check_range("train.threads", train.threads, 0, 4096);
   check_range("train.keep", train.keep, 1, kLargest);
-  require<ConfigError>(std::isfinite(train.save_every) && train.save_every >= 0, "train.save_every must be at least 0, got ",
-                       train.save_every);
+  require<ConfigError>(
+      std::isfinite(train.save_every) && train.save_every >= 0, "train.save_every must be at least 0, got ",
+      train.save_every);
 }
 
 }  // namespace
@@ -55,30 +60,33 @@ void check_train(const TrainConfig& train) {
 void check_config(const Config& config, int64_t train_records) {
   check_train(config.train);
   require<ConfigError>(train_records >= 1, "there are no training records");
-  if (config.optimizer.name == "lbfgs") check_lbfgs(config, train_records);
+  if (config.optimizer.name == "lbfgs")
+    check_lbfgs(config, train_records);
 }
 
 void check_batches(const std::vector<ModelLayer>& layers, int64_t batch_size, int64_t train_records) {
   const bool batch_of_one = batch_size == 1 || train_records % batch_size == 1;
   for (const ModelLayer& layer : layers) {
     const bool one_value = std::holds_alternative<BatchNormSpec>(layer.spec) && entries(layer.input) == layer.input[0];
-    require<ConfigError>(!one_value || !batch_of_one, "batch_norm has nothing to average in a batch of one record: with ",
-                         train_records, " training records and train.batch_size = ", batch_size,
-                         " there is one; choose another batch size");
+    require<ConfigError>(
+        !one_value || !batch_of_one, "batch_norm has nothing to average in a batch of one record: with ", train_records,
+        " training records and train.batch_size = ", batch_size, " there is one; choose another batch size");
   }
 }
 
 void check_resumable(const Config& then, const Config& now) {
-  static const std::set<std::string> free_keys = {"data.dir",    "train.epochs",  "train.max_steps",     "train.device",
-                                                  "train.threads", "train.keep", "train.save_every", "train.deterministic"};
+  static const std::set<std::string> free_keys = {"data.dir",         "train.epochs",       "train.max_steps",
+                                                  "train.device",     "train.threads",      "train.keep",
+                                                  "train.save_every", "train.deterministic"};
   const Json before = config_to_json(then);
   const Json after = config_to_json(now);
   for (const auto& [section, members] : before.items()) {
     for (const auto& [member, value] : members.items()) {
       const std::string key = section + "." + member;
       const Json& other = after.at(section).at(member);
-      require<ConfigError>(free_keys.contains(key) || value == other, "cannot resume: ", key, " was ", json_text(value),
-                           " in the checkpoint and is ", json_text(other), " now");
+      require<ConfigError>(
+          free_keys.contains(key) || value == other, "cannot resume: ", key, " was ", json_text(value),
+          " in the checkpoint and is ", json_text(other), " now");
     }
   }
 }

@@ -7,15 +7,15 @@
 
 namespace proxprop::train {
 
-/// What concerns more than one part: the numbers of [train], and combinations that are not sound. Each part checks its own
-/// section. Throws ConfigError.
+/// What concerns more than one part: the numbers of [train], and combinations that are not sound. Each part checks its
+/// own section. Throws ConfigError.
 void check_config(const Config& config, int64_t train_records);
 
 /// Batch normalization of vectors cannot train on a batch of one record, which a run's last batch may be.
 void check_batches(const std::vector<ModelLayer>& layers, int64_t batch_size, int64_t train_records);
 
-/// A resumed run must be the run that the checkpoint is of: `now` may differ from `then` only in how long to train, what to
-/// keep, where the data lie and what to compute on. Throws ConfigError that names the first key that differs.
+/// A resumed run must be the run that the checkpoint is of: `now` may differ from `then` only in how long to train,
+/// what to keep, where the data lie and what to compute on. Throws ConfigError that names the first key that differs.
 void check_resumable(const Config& then, const Config& now);
 
 }  // namespace proxprop::train

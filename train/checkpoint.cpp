@@ -17,21 +17,26 @@ namespace {
 const std::string kFormat = "proxprop checkpoint";
 const std::string kVersion = "1";
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+Json number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
 
-double number(const Json& value) { return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>(); }
+double number(const Json& value) {
+  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+}
 
 Json state_to_json(const Checkpoint& checkpoint) {
-  return {{"step", checkpoint.step},
-          {"sampler_epoch", checkpoint.sampler.epoch},
-          {"sampler_batch", checkpoint.sampler.batch},
-          {"evaluated_epoch", checkpoint.evaluated_epoch},
-          {"seconds", checkpoint.seconds},
-          {"train_records", checkpoint.train_records},
-          {"best_epoch", checkpoint.best.epoch},
-          {"best_step", checkpoint.best.step},
-          {"best_validation_accuracy", number(checkpoint.best.validation_accuracy)},
-          {"best_test_accuracy", number(checkpoint.best.test_accuracy)}};
+  return {
+      {"step", checkpoint.step},
+      {"sampler_epoch", checkpoint.sampler.epoch},
+      {"sampler_batch", checkpoint.sampler.batch},
+      {"evaluated_epoch", checkpoint.evaluated_epoch},
+      {"seconds", checkpoint.seconds},
+      {"train_records", checkpoint.train_records},
+      {"best_epoch", checkpoint.best.epoch},
+      {"best_step", checkpoint.best.step},
+      {"best_validation_accuracy", number(checkpoint.best.validation_accuracy)},
+      {"best_test_accuracy", number(checkpoint.best.test_accuracy)}};
 }
 
 void state_from_json(const Json& json, Checkpoint& checkpoint) {
@@ -48,7 +53,8 @@ void state_from_json(const Json& json, Checkpoint& checkpoint) {
 }
 
 void add(TensorMap& all, const std::string& prefix, const TensorMap& part) {
-  for (const auto& [name, tensor] : part) all.emplace(prefix + name, tensor);
+  for (const auto& [name, tensor] : part)
+    all.emplace(prefix + name, tensor);
 }
 
 TensorMap take(const TensorMap& all, const std::string& prefix) {
@@ -71,8 +77,9 @@ Checkpoint from_content(const Safetensors& content, const std::string& origin) {
     return found->second;
   };
   require<CheckpointError>(entry("format") == kFormat, origin, ": not a checkpoint but a ", entry("format"));
-  require<CheckpointError>(entry("version") == kVersion, origin, ": its format version is ", entry("version"),
-                           ", this program reads version ", kVersion);
+  require<CheckpointError>(
+      entry("version") == kVersion, origin, ": its format version is ", entry("version"),
+      ", this program reads version ", kVersion);
   Checkpoint checkpoint;
   checkpoint.model = take(content.tensors, "model.");
   checkpoint.optimizer = take(content.tensors, "optimizer.");
@@ -95,10 +102,11 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& folder, const
   add(content.tensors, "model.", checkpoint.model);
   add(content.tensors, "optimizer.", checkpoint.optimizer);
   add(content.tensors, "generator.", checkpoint.generators);
-  content.metadata = {{"format", kFormat},
-                      {"version", kVersion},
-                      {"state", json_text(state_to_json(checkpoint))},
-                      {"config", json_text(config_to_json(checkpoint.config))}};
+  content.metadata = {
+      {"format", kFormat},
+      {"version", kVersion},
+      {"state", json_text(state_to_json(checkpoint))},
+      {"config", json_text(config_to_json(checkpoint.config))}};
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   require<RecordError>(!error, "cannot make the folder ", folder.string(), ": ", error.message());

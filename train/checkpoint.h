@@ -23,13 +23,13 @@ struct BestEpoch {
 
 /// Everything that a run needs to go on as if it had never stopped.
 struct Checkpoint {
-  TensorMap model;                ///< parameters and buffers by name
-  TensorMap optimizer;            ///< by parameter name, see optimizer_state
-  TensorMap generators;           ///< states of the random number generators: "cpu", and "cuda" on a GPU
+  TensorMap model;       ///< parameters and buffers by name
+  TensorMap optimizer;   ///< by parameter name, see optimizer_state
+  TensorMap generators;  ///< states of the random number generators: "cpu", and "cuda" on a GPU
   Sampler::State sampler;
   int64_t step = 0;
-  int64_t evaluated_epoch = -1;   ///< last epoch whose EpochEvent has been told; -1: not even epoch 0
-  double seconds = 0;             ///< training time so far
+  int64_t evaluated_epoch = -1;  ///< last epoch whose EpochEvent has been told; -1: not even epoch 0
+  double seconds = 0;            ///< training time so far
   BestEpoch best;
   int64_t train_records = 0;
   Config config;
@@ -38,21 +38,23 @@ struct Checkpoint {
 /// Told in one line why a file was passed over.
 using WarningCallback = std::function<void(const std::string&)>;
 
-/// Writes `folder`/step-00001234.safetensors, atomically and with a SHA-256 over the whole file in its metadata; makes the
-/// folder. Returns the path. Throws RecordError.
+/// Writes `folder`/step-00001234.safetensors, atomically and with a SHA-256 over the whole file in its metadata; makes
+/// the folder. Returns the path. Throws RecordError.
 std::filesystem::path save_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
 
-/// Throws RecordError when the file cannot be read, CheckpointError when it is torn, corrupt or of another format version.
+/// Throws RecordError when the file cannot be read, CheckpointError when it is torn, corrupt or of another format
+/// version.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
-/// The newest checkpoint in `folder` that is valid; invalid ones are passed over with a warning. Empty when there is none.
+/// The newest checkpoint in `folder` that is valid; invalid ones are passed over with a warning. Empty when there is
+/// none.
 std::optional<Checkpoint> load_newest_checkpoint(const std::filesystem::path& folder, const WarningCallback& warn);
 
 /// Whether `folder` holds any file named like a checkpoint.
 bool has_checkpoints(const std::filesystem::path& folder);
 
-/// Removes checkpoints up to `step` except the newest `keep` of them and the one of `best_step`, and temporary files that a
-/// killed process left. Files past `step` are left alone.
+/// Removes checkpoints up to `step` except the newest `keep` of them and the one of `best_step`, and temporary files
+/// that a killed process left. Files past `step` are left alone.
 void prune_checkpoints(const std::filesystem::path& folder, int64_t step, int64_t keep, int64_t best_step);
 
 }  // namespace proxprop::train

@@ -38,11 +38,13 @@ std::string to_checksummed_safetensors(Safetensors content) {
 Safetensors parse_checksummed_safetensors(std::string_view bytes, const std::string& origin) {
   Safetensors content = parse_safetensors(bytes, origin);
   const auto digest = content.metadata.find(kKey);
-  require<CheckpointError>(digest != content.metadata.end() && digest->second.size() == kZeros.size(), origin,
-                           ": it has no checksum; not a checkpoint");
+  require<CheckpointError>(
+      digest != content.metadata.end() && digest->second.size() == kZeros.size(), origin,
+      ": it has no checksum; not a checkpoint");
   const size_t position = find_digest(bytes, digest->second);
-  require<CheckpointError>(position != std::string_view::npos && digest_with_zeros_at(bytes, position) == digest->second, origin,
-                           ": the checksum does not match; the file is corrupt");
+  require<CheckpointError>(
+      position != std::string_view::npos && digest_with_zeros_at(bytes, position) == digest->second, origin,
+      ": the checksum does not match; the file is corrupt");
   content.metadata.erase(digest);
   return content;
 }

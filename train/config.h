@@ -1,6 +1,6 @@
 #pragma once
-// The resolved configuration of one run. One name for one thing: the member names here are the TOML keys, the JSON keys of
-// run.json and (with '-' for '_') the flags. Parsing lives in app/; this header has no behaviour.
+// The resolved configuration of one run. One name for one thing: the member names here are the TOML keys, the JSON keys
+// of run.json and (with '-' for '_') the flags. Parsing lives in app/; this header has no behaviour.
 
 #include <cstdint>
 #include <string>
@@ -10,17 +10,17 @@ namespace proxprop::train {
 
 /// [data]
 struct DataConfig {
-  std::string name = "mnist-5k";     ///< mnist-5k | mnist | fashion-mnist | cifar10 | cifar100 | synthetic
-  std::string dir;                   ///< folder that holds the files; empty: $PROXPROP_DATA, then the embedded data set
-  int64_t train_size = 0;            ///< first N training records are used for training; 0: all but the validation ones
-  int64_t validation_size = -1;      ///< last N training records validate; -1: the data set's default (CIFAR-10: 5,000)
+  std::string name = "mnist-5k";  ///< mnist-5k | mnist | fashion-mnist | cifar10 | cifar100 | synthetic
+  std::string dir;                ///< folder that holds the files; empty: $PROXPROP_DATA, then the embedded data set
+  int64_t train_size = 0;         ///< first N training records are used for training; 0: all but the validation ones
+  int64_t validation_size = -1;   ///< last N training records validate; -1: the data set's default (CIFAR-10: 5,000)
 };
 
 /// [model]
 struct ModelConfig {
-  std::string name = "mlp";          ///< mlp | convnet: the paper's two; or `layers` says it
-  std::vector<int64_t> hidden;       ///< widths of the hidden layers of `mlp`; empty: the paper's 4000, 1000, 4000
-  std::string activation = "relu";   ///< relu | leaky_relu | sigmoid | tanh
+  std::string name = "mlp";         ///< mlp | convnet: the paper's two; or `layers` says it
+  std::vector<int64_t> hidden;      ///< widths of the hidden layers of `mlp`; empty: the paper's 4000, 1000, 4000
+  std::string activation = "relu";  ///< relu | leaky_relu | sigmoid | tanh
   /// A model as a list of layers, e.g. {"conv 16 5 padding=2", "relu", "max_pool 2", "flatten", "linear 100", "relu"};
   /// the explicit output layer is appended. Empty: `name` decides.
   std::vector<std::string> layers;
@@ -28,47 +28,47 @@ struct ModelConfig {
 
 /// [method]
 struct MethodConfig {
-  std::string name = "exact";        ///< backprop | exact | cg
-  double tau_theta = 0.05;           ///< proximal step size of eq. 11
+  std::string name = "exact";  ///< backprop | exact | cg
+  double tau_theta = 0.05;     ///< proximal step size of eq. 11
   int64_t cg_iterations = 3;
-  double cg_tolerance = 0.0;         ///< relative residual at which CG stops early; 0: never
-  std::string coupling = "auto";     ///< per_output | joint | auto (per_output for linear layers, joint for convolutions)
-  std::string scaling = "sum";       ///< sum (paper) | mean
+  double cg_tolerance = 0.0;      ///< relative residual at which CG stops early; 0: never
+  std::string coupling = "auto";  ///< per_output | joint | auto (per_output for linear layers, joint for convolutions)
+  std::string scaling = "sum";    ///< sum (paper) | mean
 };
 
 /// [optimizer]; names and formulas are torch.optim's
 struct OptimizerConfig {
-  std::string name = "nesterov";     ///< sgd | momentum | nesterov | adam | adamw | rmsprop | lbfgs
-  double lr = 1.0;                   ///< tau of the paper
-  double momentum = 0.95;            ///< momentum, nesterov, rmsprop
+  std::string name = "nesterov";  ///< sgd | momentum | nesterov | adam | adamw | rmsprop | lbfgs
+  double lr = 1.0;                ///< tau of the paper
+  double momentum = 0.95;         ///< momentum, nesterov, rmsprop
   double weight_decay = 0.0;
-  double beta1 = 0.9;                ///< adam, adamw
+  double beta1 = 0.9;  ///< adam, adamw
   double beta2 = 0.999;
   double eps = 1e-8;
-  double alpha = 0.99;               ///< rmsprop
+  double alpha = 0.99;  ///< rmsprop
 };
 
 /// [schedule]: factor on the learning rate
 struct ScheduleConfig {
-  std::string name = "constant";     ///< constant | step | cosine | inverse
-  int64_t warmup_epochs = 0;         ///< linear warm-up, then the schedule
-  int64_t step_epochs = 30;          ///< step: multiply by gamma every step_epochs
-  double gamma = 0.1;                ///< step
-  double decay = 0.0;                ///< inverse: 1 / (1 + decay * step)
+  std::string name = "constant";  ///< constant | step | cosine | inverse
+  int64_t warmup_epochs = 0;      ///< linear warm-up, then the schedule
+  int64_t step_epochs = 30;       ///< step: multiply by gamma every step_epochs
+  double gamma = 0.1;             ///< step
+  double decay = 0.0;             ///< inverse: 1 / (1 + decay * step)
 };
 
 /// [train]
 struct TrainConfig {
   int64_t epochs = 10;
   int64_t batch_size = 500;
-  int64_t max_steps = 0;             ///< stop after so many steps; 0: no limit
-  uint64_t seed = 0;                 ///< initialisation, shuffling, everything
-  std::string device = "cpu";        ///< cpu | cuda | cuda:N
-  std::string dtype = "float32";     ///< float32 | float64
-  int64_t threads = 0;               ///< 0: LibTorch's default
+  int64_t max_steps = 0;          ///< stop after so many steps; 0: no limit
+  uint64_t seed = 0;              ///< initialisation, shuffling, everything
+  std::string device = "cpu";     ///< cpu | cuda | cuda:N
+  std::string dtype = "float32";  ///< float32 | float64
+  int64_t threads = 0;            ///< 0: LibTorch's default
   bool deterministic = false;
-  double save_every = 1.0;           ///< epochs between checkpoints; 0: only at the end and on a signal
-  int64_t keep = 2;                  ///< newest checkpoints kept, at least 1; the one of the best epoch is kept besides
+  double save_every = 1.0;  ///< epochs between checkpoints; 0: only at the end and on a signal
+  int64_t keep = 2;         ///< newest checkpoints kept, at least 1; the one of the best epoch is kept besides
 };
 
 struct Config {

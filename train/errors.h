@@ -28,7 +28,8 @@ class CheckpointError : public std::runtime_error {
 ///     require<ConfigError>(lr > 0, "optimizer.lr must be positive, got ", lr);
 template <class Error, class... Parts>
 void require(bool condition, const Parts&... parts) {
-  if (condition) return;
+  if (condition)
+    return;
   std::ostringstream message;
   (message << ... << parts);
   throw Error(message.str());

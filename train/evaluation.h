@@ -18,7 +18,7 @@ struct Evaluation {
 
 /// Loss and accuracy over all records, in evaluation mode and without gradients, on the device and in the type of the
 /// parameters. The result does not depend on the training batch size. Empty when `stop` is set before the end.
-std::optional<Evaluation> evaluate(torch::nn::Sequential& model, const LabelledImages& data,
-                                   const std::atomic<bool>* stop = nullptr);
+std::optional<Evaluation> evaluate(
+    torch::nn::Sequential& model, const LabelledImages& data, const std::atomic<bool>* stop = nullptr);
 
 }  // namespace proxprop::train

@@ -9,8 +9,8 @@
 
 namespace proxprop::train {
 
-/// "cpu", "cuda" or "cuda:N". For CUDA, libtorch_cuda.so is loaded from beside libtorch_cpu.so, so that a program built and
-/// linked without CUDA uses a GPU where there is one; call this before anything asks torch whether there is CUDA.
+/// "cpu", "cuda" or "cuda:N". For CUDA, libtorch_cuda.so is loaded from beside libtorch_cpu.so, so that a program built
+/// and linked without CUDA uses a GPU where there is one; call this before anything asks torch whether there is CUDA.
 /// Throws ConfigError that says what is missing.
 at::Device select_device(const std::string& name);
 

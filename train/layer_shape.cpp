@@ -12,13 +12,21 @@ int64_t window_positions(int64_t input, int64_t kernel, int64_t stride, int64_t 
   return room < 0 ? 0 : room / stride + 1;
 }
 
-Shape slide(const Shape& input, int64_t outputs, Extent kernel, Extent stride, Extent padding, Extent dilation,
-            const std::string& where) {
-  const Shape output = {outputs, window_positions(input[1], kernel.height, stride.height, padding.height, dilation.height),
-                        window_positions(input[2], kernel.width, stride.width, padding.width, dilation.width)};
-  require<ConfigError>(output[1] > 0 && output[2] > 0, where, ": its input is ", to_string(input), ", and with the padding (",
-                       padding.height, " x ", padding.width, ") smaller than the kernel (", kernel.height, " x ", kernel.width,
-                       ", dilation ", dilation.height, " x ", dilation.width, ")");
+Shape slide(
+    const Shape& input,
+    int64_t outputs,
+    Extent kernel,
+    Extent stride,
+    Extent padding,
+    Extent dilation,
+    const std::string& where) {
+  const Shape output = {
+      outputs, window_positions(input[1], kernel.height, stride.height, padding.height, dilation.height),
+      window_positions(input[2], kernel.width, stride.width, padding.width, dilation.width)};
+  require<ConfigError>(
+      output[1] > 0 && output[2] > 0, where, ": its input is ", to_string(input), ", and with the padding (",
+      padding.height, " x ", padding.width, ") smaller than the kernel (", kernel.height, " x ", kernel.width,
+      ", dilation ", dilation.height, " x ", dilation.width, ")");
   return output;
 }
 
@@ -27,21 +35,24 @@ struct OutputShape {
   const std::string& where;
 
   void require_image() const {
-    require<ConfigError>(input.size() == 3, where, ": it needs channels x height x width, but its input is a vector of ",
-                         to_string(input), " entries; put it before \"flatten\"");
+    require<ConfigError>(
+        input.size() == 3, where, ": it needs channels x height x width, but its input is a vector of ",
+        to_string(input), " entries; put it before \"flatten\"");
   }
 
   Shape operator()(const ConvSpec& conv) const {
     require_image();
-    require<ConfigError>(input[0] % conv.groups == 0 && conv.outputs % conv.groups == 0, where, ": groups = ", conv.groups,
-                         " must divide the ", input[0], " input and the ", conv.outputs, " output channels");
+    require<ConfigError>(
+        input[0] % conv.groups == 0 && conv.outputs % conv.groups == 0, where, ": groups = ", conv.groups,
+        " must divide the ", input[0], " input and the ", conv.outputs, " output channels");
     return slide(input, conv.outputs, conv.kernel, conv.stride, conv.padding, conv.dilation, where);
   }
 
   Shape operator()(const PoolSpec& pool) const {
     require_image();
-    require<ConfigError>(2 * pool.padding.height <= pool.kernel.height && 2 * pool.padding.width <= pool.kernel.width, where,
-                         ": padding must be at most half the kernel size");
+    require<ConfigError>(
+        2 * pool.padding.height <= pool.kernel.height && 2 * pool.padding.width <= pool.kernel.width, where,
+        ": padding must be at most half the kernel size");
     return slide(input, input[0], pool.kernel, pool.stride, pool.padding, Extent{1, 1}, where);
   }
 
@@ -60,13 +71,15 @@ struct OutputShape {
 
 std::string to_string(const Shape& shape) {
   std::string text;
-  for (const int64_t size : shape) text += (text.empty() ? "" : " x ") + std::to_string(size);
+  for (const int64_t size : shape)
+    text += (text.empty() ? "" : " x ") + std::to_string(size);
   return text;
 }
 
 int64_t entries(const Shape& shape) {
   int64_t product = 1;
-  for (const int64_t size : shape) product *= size;
+  for (const int64_t size : shape)
+    product *= size;
   return product;
 }
 
@@ -74,7 +87,8 @@ Shape output_shape(const LayerSpec& spec, const Shape& input, const std::string&
   Shape output = std::visit(OutputShape{input, where}, spec);
   // Torch counts elements in int64_t; a record of this size fits no machine.
   double product = 1;
-  for (const int64_t size : output) product *= static_cast<double>(size);
+  for (const int64_t size : output)
+    product *= static_cast<double>(size);
   require<ConfigError>(product < 1e12, where, ": its output of ", to_string(output), " is too large");
   return output;
 }

@@ -18,8 +18,9 @@ int64_t parse_integer(const std::string& text, int64_t least, const std::string&
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool whole = error == std::errc() && end == text.data() + text.size();
-  require<ConfigError>(whole && value >= least && value <= kLargestNumber, what, " must be an integer from ", least, " to ",
-                       kLargestNumber, ", got '", text, "'");
+  require<ConfigError>(
+      whole && value >= least && value <= kLargestNumber, what, " must be an integer from ", least, " to ",
+      kLargestNumber, ", got '", text, "'");
   return value;
 }
 
@@ -43,17 +44,21 @@ class Words {
 
   const std::string& kind() const { return kind_; }
 
-  int64_t positional_integer(const std::string& name) { return parse_integer(positional(name), 1, where_ + ": " + name); }
+  int64_t positional_integer(const std::string& name) {
+    return parse_integer(positional(name), 1, where_ + ": " + name);
+  }
   Extent positional_extent(const std::string& name) { return parse_extent(positional(name), 1, name); }
 
   double positional_number(const std::string& name, double otherwise, double least, double below) {
-    if (used_positional_ == positional_.size()) return otherwise;
+    if (used_positional_ == positional_.size())
+      return otherwise;
     const std::string text = positional(name);
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     const bool whole = error == std::errc() && end == text.data() + text.size();
-    require<ConfigError>(whole && value >= least && value < below, where_, ": ", name, " must be a number in [", least, ", ",
-                         below, "), got '", text, "'");
+    require<ConfigError>(
+        whole && value >= least && value < below, where_, ": ", name, " must be a number in [", least, ", ", below,
+        "), got '", text, "'");
     return value;
   }
 
@@ -69,15 +74,18 @@ class Words {
 
   bool boolean(const std::string& name, bool otherwise) {
     const std::string text = option(name);
-    require<ConfigError>(text.empty() || text == "true" || text == "false", where_, ": ", name,
-                         " must be true or false, got '", text, "'");
+    require<ConfigError>(
+        text.empty() || text == "true" || text == "false", where_, ": ", name, " must be true or false, got '", text,
+        "'");
     return text.empty() ? otherwise : text == "true";
   }
 
   void expect_no_more() const {
-    require<ConfigError>(used_positional_ == positional_.size(), where_, ": nothing was expected at '",
-                         used_positional_ < positional_.size() ? positional_[used_positional_] : "", "'");
-    if (options_.empty()) return;
+    require<ConfigError>(
+        used_positional_ == positional_.size(), where_, ": nothing was expected at '",
+        used_positional_ < positional_.size() ? positional_[used_positional_] : "", "'");
+    if (options_.empty())
+      return;
     const std::string takes = asked_.empty() ? "has no options" : "takes " + asked_;
     throw ConfigError(where_ + ": unknown option '" + options_.begin()->first + "'; " + kind_ + " " + takes);
   }
@@ -91,7 +99,8 @@ class Words {
   std::string option(const std::string& name) {
     asked_ += (asked_.empty() ? "" : ", ") + name;
     const auto found = options_.find(name);
-    if (found == options_.end()) return {};
+    if (found == options_.end())
+      return {};
     std::string text = found->second;
     require<ConfigError>(!text.empty(), where_, ": option '", name, "' has no value");
     options_.erase(found);
@@ -101,7 +110,8 @@ class Words {
   Extent parse_extent(const std::string& text, int64_t least, const std::string& name) const {
     const size_t cross = text.find('x');
     const int64_t height = parse_integer(text.substr(0, cross), least, where_ + ": " + name);
-    if (cross == std::string::npos) return {height, height};
+    if (cross == std::string::npos)
+      return {height, height};
     return {height, parse_integer(text.substr(cross + 1), least, where_ + ": " + name)};
   }
 
@@ -137,23 +147,34 @@ LayerSpec parse_pool(Words& words, PoolSpec::Kind kind) {
 LayerSpec parse_words(Words& words, const std::string& where) {
   using Activation = ActivationSpec::Kind;
   const std::string& kind = words.kind();
-  if (kind == "conv") return parse_conv(words);
+  if (kind == "conv")
+    return parse_conv(words);
   if (kind == "linear") {
     const int64_t outputs = words.positional_integer("the number of outputs");
     return LinearSpec{outputs, words.boolean("bias", true)};
   }
-  if (kind == "relu") return ActivationSpec{Activation::relu};
-  if (kind == "leaky_relu") return ActivationSpec{Activation::leaky_relu, words.positional_number("the slope", 0.01, 0, 1)};
-  if (kind == "sigmoid") return ActivationSpec{Activation::sigmoid};
-  if (kind == "tanh") return ActivationSpec{Activation::tanh};
-  if (kind == "max_pool") return parse_pool(words, PoolSpec::Kind::max);
-  if (kind == "avg_pool") return parse_pool(words, PoolSpec::Kind::average);
-  if (kind == "flatten") return FlattenSpec{};
-  if (kind == "dropout") return DropoutSpec{words.positional_number("the probability", 0.5, 0, 1)};
-  if (kind == "batch_norm") return BatchNormSpec{};
-  throw ConfigError(where + ": unknown layer '" + kind +
-                    "'; known are conv, linear, relu, leaky_relu, sigmoid, tanh, max_pool, avg_pool, flatten, dropout, "
-                    "batch_norm");
+  if (kind == "relu")
+    return ActivationSpec{Activation::relu};
+  if (kind == "leaky_relu")
+    return ActivationSpec{Activation::leaky_relu, words.positional_number("the slope", 0.01, 0, 1)};
+  if (kind == "sigmoid")
+    return ActivationSpec{Activation::sigmoid};
+  if (kind == "tanh")
+    return ActivationSpec{Activation::tanh};
+  if (kind == "max_pool")
+    return parse_pool(words, PoolSpec::Kind::max);
+  if (kind == "avg_pool")
+    return parse_pool(words, PoolSpec::Kind::average);
+  if (kind == "flatten")
+    return FlattenSpec{};
+  if (kind == "dropout")
+    return DropoutSpec{words.positional_number("the probability", 0.5, 0, 1)};
+  if (kind == "batch_norm")
+    return BatchNormSpec{};
+  throw ConfigError(
+      where + ": unknown layer '" + kind +
+      "'; known are conv, linear, relu, leaky_relu, sigmoid, tanh, max_pool, avg_pool, flatten, dropout, "
+      "batch_norm");
 }
 
 }  // namespace

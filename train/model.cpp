@@ -20,33 +20,44 @@ namespace {
 
 using torch::ExpandingArray;
 
-ExpandingArray<2> pair(Extent extent) { return ExpandingArray<2>({extent.height, extent.width}); }
+ExpandingArray<2> pair(Extent extent) {
+  return ExpandingArray<2>({extent.height, extent.width});
+}
 
 std::optional<Coupling> to_coupling(const std::string& name) {
-  if (name == "auto") return std::nullopt;
-  if (name == "per_output") return Coupling::per_output;
-  if (name == "joint") return Coupling::joint;
+  if (name == "auto")
+    return std::nullopt;
+  if (name == "per_output")
+    return Coupling::per_output;
+  if (name == "joint")
+    return Coupling::joint;
   throw ConfigError("method.coupling must be auto, per_output or joint, got '" + name + "'");
 }
 
 Scaling to_scaling(const std::string& name) {
-  if (name == "sum") return Scaling::sum;
-  if (name == "mean") return Scaling::mean;
+  if (name == "sum")
+    return Scaling::sum;
+  if (name == "mean")
+    return Scaling::mean;
   throw ConfigError("method.scaling must be sum or mean, got '" + name + "'");
 }
 
 // The proximal step that the method asks for; none for backprop.
 std::optional<ProximalOptions> proximal_options(const MethodConfig& method) {
-  require<ConfigError>(std::isfinite(method.tau_theta) && method.tau_theta > 0, "method.tau_theta must be positive, got ",
-                       method.tau_theta);
-  require<ConfigError>(method.cg_iterations >= 1, "method.cg_iterations must be at least 1, got ", method.cg_iterations);
-  require<ConfigError>(method.cg_tolerance >= 0 && method.cg_tolerance < 1, "method.cg_tolerance must lie in [0, 1), got ",
-                       method.cg_tolerance);
+  require<ConfigError>(
+      std::isfinite(method.tau_theta) && method.tau_theta > 0, "method.tau_theta must be positive, got ",
+      method.tau_theta);
+  require<ConfigError>(
+      method.cg_iterations >= 1, "method.cg_iterations must be at least 1, got ", method.cg_iterations);
+  require<ConfigError>(
+      method.cg_tolerance >= 0 && method.cg_tolerance < 1, "method.cg_tolerance must lie in [0, 1), got ",
+      method.cg_tolerance);
   ProximalOptions options;
   options.tau_theta = method.tau_theta;
   options.scaling = to_scaling(method.scaling);
   const std::optional<Coupling> coupling = to_coupling(method.coupling);
-  if (method.name == "backprop") return std::nullopt;
+  if (method.name == "backprop")
+    return std::nullopt;
   if (method.name == "exact") {
     options.solver = Cholesky{};
   } else if (method.name == "cg") {
@@ -142,12 +153,17 @@ LayerPlan sizes_of(const ModelLayer& layer, int64_t batch_size) {
   return plan;
 }
 
-void choose(LayerPlan& plan, const nn::ProximalLayer* layer, const ModelLayer& described, const at::TensorOptions& options,
-            int64_t batch_size) {
+void choose(
+    LayerPlan& plan,
+    const nn::ProximalLayer* layer,
+    const ModelLayer& described,
+    const at::TensorOptions& options,
+    int64_t batch_size) {
   plan.solver = "gradient";
   plan.route = "explicit";
   plan.reason = described.output_layer ? "the output layer takes explicit steps" : "plain backpropagation";
-  if (layer == nullptr) return;
+  if (layer == nullptr)
+    return;
   Shape sizes = described.input;
   sizes.insert(sizes.begin(), batch_size);
   const Plan chosen = layer->plan(at::empty(sizes, options));
@@ -168,16 +184,19 @@ torch::nn::Sequential build_model(const std::vector<ModelLayer>& layers, const M
   return model;
 }
 
-std::vector<LayerPlan> plan_model(torch::nn::Sequential& model, const std::vector<ModelLayer>& layers, int64_t batch_size) {
+std::vector<LayerPlan> plan_model(
+    torch::nn::Sequential& model, const std::vector<ModelLayer>& layers, int64_t batch_size) {
   std::vector<LayerPlan> plans;
   const auto children = model->named_children();
   for (size_t i = 0; i < layers.size(); ++i) {
     LayerPlan plan = sizes_of(layers[i], batch_size);
-    if (plan.kind.empty()) continue;
+    if (plan.kind.empty())
+      continue;
     const auto& child = children[i];
     plan.layer = child.key();
-    choose(plan, dynamic_cast<const nn::ProximalLayer*>(child.value().get()), layers[i], model->parameters().front().options(),
-           batch_size);
+    choose(
+        plan, dynamic_cast<const nn::ProximalLayer*>(child.value().get()), layers[i],
+        model->parameters().front().options(), batch_size);
     plans.push_back(std::move(plan));
   }
   return plans;
@@ -185,7 +204,8 @@ std::vector<LayerPlan> plan_model(torch::nn::Sequential& model, const std::vecto
 
 int64_t parameter_count(const torch::nn::Module& model) {
   int64_t count = 0;
-  for (const at::Tensor& parameter : model.parameters()) count += parameter.numel();
+  for (const at::Tensor& parameter : model.parameters())
+    count += parameter.numel();
   return count;
 }
 
@@ -194,8 +214,10 @@ void convert(torch::nn::Module& model, at::Device device, at::ScalarType dtype) 
   const auto move = [&](at::Tensor& tensor) {
     tensor.set_data(tensor.is_floating_point() ? tensor.to(device, dtype) : tensor.to(device));
   };
-  for (at::Tensor& parameter : model.parameters()) move(parameter);
-  for (at::Tensor& buffer : model.buffers()) move(buffer);
+  for (at::Tensor& parameter : model.parameters())
+    move(parameter);
+  for (at::Tensor& buffer : model.buffers())
+    move(buffer);
 }
 
 }  // namespace proxprop::train

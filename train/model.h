@@ -23,19 +23,20 @@ struct ModelLayer {
 
 /// The layers of the configured model for records of size `input` = {channels, height, width}.
 ///   mlp      flatten, then `hidden` widths (default: the paper's 4000, 1000, 4000) with activations
-///   convnet  the paper's section 5.3: three times convolution (16, 20, 20 channels, 5 x 5), activation, 2 x 2 max pooling
-///   layers   as listed
+///   convnet  the paper's section 5.3: three times convolution (16, 20, 20 channels, 5 x 5), activation, 2 x 2 max
+///   pooling layers   as listed
 /// A linear output layer for `classes` is appended, after a flatten where it is needed.
 /// Throws ConfigError that names the layer and the sizes that do not fit.
 std::vector<ModelLayer> model_layers(const ModelConfig& config, const Shape& input, int64_t classes);
 
 /// The network: torch::nn layers for method `backprop`, proxprop::nn layers with the options of `method` otherwise; the
-/// output layer is always a torch::nn::Linear. Parameters have torch's names, shapes and default initialisation, and after
-/// the same torch::manual_seed the same values whatever the method.
+/// output layer is always a torch::nn::Linear. Parameters have torch's names, shapes and default initialisation, and
+/// after the same torch::manual_seed the same values whatever the method.
 torch::nn::Sequential build_model(const std::vector<ModelLayer>& layers, const MethodConfig& method);
 
 /// The planner's choice for every layer with parameters, for batches of `batch_size` records.
-std::vector<LayerPlan> plan_model(torch::nn::Sequential& model, const std::vector<ModelLayer>& layers, int64_t batch_size);
+std::vector<LayerPlan> plan_model(
+    torch::nn::Sequential& model, const std::vector<ModelLayer>& layers, int64_t batch_size);
 
 /// Number of trainable parameters.
 int64_t parameter_count(const torch::nn::Module& model);

@@ -10,8 +10,10 @@ namespace {
 // Shares memory with the model.
 TensorMap live_tensors(const torch::nn::Module& model) {
   TensorMap tensors;
-  for (const auto& entry : model.named_parameters()) tensors.emplace(entry.key(), entry.value());
-  for (const auto& entry : model.named_buffers()) tensors.emplace(entry.key(), entry.value());
+  for (const auto& entry : model.named_parameters())
+    tensors.emplace(entry.key(), entry.value());
+  for (const auto& entry : model.named_buffers())
+    tensors.emplace(entry.key(), entry.value());
   return tensors;
 }
 
@@ -19,7 +21,8 @@ TensorMap live_tensors(const torch::nn::Module& model) {
 
 TensorMap model_state(const torch::nn::Module& model) {
   TensorMap state = live_tensors(model);
-  for (auto& [name, tensor] : state) tensor = tensor.detach().to(at::kCPU, tensor.scalar_type(), false, /*copy=*/true);
+  for (auto& [name, tensor] : state)
+    tensor = tensor.detach().to(at::kCPU, tensor.scalar_type(), false, /*copy=*/true);
   return state;
 }
 
@@ -28,15 +31,17 @@ void load_model_state(torch::nn::Module& model, const TensorMap& state) {
   for (const auto& [name, tensor] : tensors) {
     const auto stored = state.find(name);
     require<CheckpointError>(stored != state.end(), "the weights lack ", name, ", which the model has");
-    require<CheckpointError>(stored->second.sizes() == tensor.sizes() && stored->second.scalar_type() == tensor.scalar_type(),
-                             "the weights' ", name, " is ", stored->second.scalar_type(), stored->second.sizes(),
-                             ", the model's ", tensor.scalar_type(), tensor.sizes());
+    require<CheckpointError>(
+        stored->second.sizes() == tensor.sizes() && stored->second.scalar_type() == tensor.scalar_type(),
+        "the weights' ", name, " is ", stored->second.scalar_type(), stored->second.sizes(), ", the model's ",
+        tensor.scalar_type(), tensor.sizes());
   }
   for (const auto& [name, tensor] : state) {
     require<CheckpointError>(tensors.contains(name), "the weights hold ", name, ", which the model lacks");
   }
   const torch::NoGradGuard no_grad;
-  for (auto& [name, tensor] : tensors) tensor.copy_(state.at(name));
+  for (auto& [name, tensor] : tensors)
+    tensor.copy_(state.at(name));
 }
 
 }  // namespace proxprop::train

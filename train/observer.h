@@ -22,37 +22,37 @@ struct LayerPlan {
 };
 
 struct RunStart {
-  std::string label;              ///< short name of the run, e.g. "exact"
+  std::string label;  ///< short name of the run, e.g. "exact"
   Config config;
-  int64_t parameters = 0;         ///< number of trainable parameters
+  int64_t parameters = 0;  ///< number of trainable parameters
   int64_t train_records = 0, validation_records = 0, test_records = 0;
   int64_t batches_per_epoch = 0;
-  int64_t first_step = 0;         ///< > 0 when resumed
+  int64_t first_step = 0;  ///< > 0 when resumed
   bool resumed = false;
   std::vector<LayerPlan> plan;
 };
 
 struct StepEvent {
-  int64_t step = 0;               ///< optimizer steps done, from 1
-  double epoch = 0;               ///< fractional
-  double loss = 0;                ///< of the batch, before the step
-  double seconds = 0;             ///< training time so far (evaluation not counted), over all resumptions
+  int64_t step = 0;    ///< optimizer steps done, from 1
+  double epoch = 0;    ///< fractional
+  double loss = 0;     ///< of the batch, before the step
+  double seconds = 0;  ///< training time so far (evaluation not counted), over all resumptions
   double lr = 0;
 };
 
 struct EpochEvent {
-  int64_t epoch = 0;              ///< epochs done; 0 is the state before training
+  int64_t epoch = 0;  ///< epochs done; 0 is the state before training
   int64_t step = 0;
-  double seconds = 0;             ///< training time so far, evaluation not counted
-  double train_loss = 0;          ///< full training set, after the epoch (the paper's "full batch loss")
-  double train_accuracy = 0;      ///< in [0, 1]
+  double seconds = 0;         ///< training time so far, evaluation not counted
+  double train_loss = 0;      ///< full training set, after the epoch (the paper's "full batch loss")
+  double train_accuracy = 0;  ///< in [0, 1]
   double validation_loss = 0, validation_accuracy = 0;  ///< NaN where there is no validation set
   double test_loss = 0, test_accuracy = 0;
   double lr = 0;
 };
 
 struct RunEnd {
-  std::string status;             ///< finished | interrupted | diverged
+  std::string status;  ///< finished | interrupted | diverged
   int64_t epochs = 0, steps = 0;
   double seconds = 0;
   double best_validation_accuracy = 0;

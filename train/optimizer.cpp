@@ -19,17 +19,18 @@ namespace optim = torch::optim;
 void check_numbers(const OptimizerConfig& config) {
   const auto finite_from = [](double value, double least) { return std::isfinite(value) && value >= least; };
   require<ConfigError>(finite_from(config.lr, 0) && config.lr > 0, "optimizer.lr must be positive, got ", config.lr);
-  require<ConfigError>(finite_from(config.momentum, 0) && config.momentum < 1, "optimizer.momentum must lie in [0, 1), got ",
-                       config.momentum);
-  require<ConfigError>(finite_from(config.weight_decay, 0), "optimizer.weight_decay must be at least 0, got ",
-                       config.weight_decay);
-  require<ConfigError>(finite_from(config.beta1, 0) && config.beta1 < 1, "optimizer.beta1 must lie in [0, 1), got ",
-                       config.beta1);
-  require<ConfigError>(finite_from(config.beta2, 0) && config.beta2 < 1, "optimizer.beta2 must lie in [0, 1), got ",
-                       config.beta2);
+  require<ConfigError>(
+      finite_from(config.momentum, 0) && config.momentum < 1, "optimizer.momentum must lie in [0, 1), got ",
+      config.momentum);
+  require<ConfigError>(
+      finite_from(config.weight_decay, 0), "optimizer.weight_decay must be at least 0, got ", config.weight_decay);
+  require<ConfigError>(
+      finite_from(config.beta1, 0) && config.beta1 < 1, "optimizer.beta1 must lie in [0, 1), got ", config.beta1);
+  require<ConfigError>(
+      finite_from(config.beta2, 0) && config.beta2 < 1, "optimizer.beta2 must lie in [0, 1), got ", config.beta2);
   require<ConfigError>(finite_from(config.eps, 0), "optimizer.eps must be at least 0, got ", config.eps);
-  require<ConfigError>(finite_from(config.alpha, 0) && config.alpha < 1, "optimizer.alpha must lie in [0, 1), got ",
-                       config.alpha);
+  require<ConfigError>(
+      finite_from(config.alpha, 0) && config.alpha < 1, "optimizer.alpha must lie in [0, 1), got ", config.alpha);
 }
 
 optim::SGDOptions sgd_options(const OptimizerConfig& config, double momentum) {
@@ -55,27 +56,37 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const OptimizerConfig& config, 
   check_numbers(config);
   const std::vector<at::Tensor> parameters = model.parameters();
   const std::string& name = config.name;
-  if (name == "sgd") return std::make_unique<optim::SGD>(parameters, sgd_options(config, 0));
-  if (name == "momentum") return std::make_unique<optim::SGD>(parameters, sgd_options(config, config.momentum));
+  if (name == "sgd")
+    return std::make_unique<optim::SGD>(parameters, sgd_options(config, 0));
+  if (name == "momentum")
+    return std::make_unique<optim::SGD>(parameters, sgd_options(config, config.momentum));
   if (name == "nesterov") {
     require<ConfigError>(config.momentum > 0, "optimizer.name = nesterov needs optimizer.momentum > 0; sgd has none");
     return std::make_unique<optim::SGD>(parameters, sgd_options(config, config.momentum).nesterov(true));
   }
-  if (name == "adam") return std::make_unique<optim::Adam>(parameters, adam_options<optim::AdamOptions>(config));
-  if (name == "adamw") return std::make_unique<optim::AdamW>(parameters, adam_options<optim::AdamWOptions>(config));
-  if (name == "rmsprop") return std::make_unique<optim::RMSprop>(parameters, rmsprop_options(config));
+  if (name == "adam")
+    return std::make_unique<optim::Adam>(parameters, adam_options<optim::AdamOptions>(config));
+  if (name == "adamw")
+    return std::make_unique<optim::AdamW>(parameters, adam_options<optim::AdamWOptions>(config));
+  if (name == "rmsprop")
+    return std::make_unique<optim::RMSprop>(parameters, rmsprop_options(config));
   if (name == "lbfgs") {
-    require<ConfigError>(config.weight_decay == 0, "optimizer.name = lbfgs has no weight decay, got optimizer.weight_decay = ",
-                         config.weight_decay);
+    require<ConfigError>(
+        config.weight_decay == 0,
+        "optimizer.name = lbfgs has no weight decay, got optimizer.weight_decay = ", config.weight_decay);
     return std::make_unique<optim::LBFGS>(parameters, optim::LBFGSOptions(config.lr).line_search_fn("strong_wolfe"));
   }
-  throw ConfigError("optimizer.name must be sgd, momentum, nesterov, adam, adamw, rmsprop or lbfgs, got '" + name + "'");
+  throw ConfigError(
+      "optimizer.name must be sgd, momentum, nesterov, adam, adamw, rmsprop or lbfgs, got '" + name + "'");
 }
 
-double learning_rate(const optim::Optimizer& optimizer) { return optimizer.param_groups().front().options().get_lr(); }
+double learning_rate(const optim::Optimizer& optimizer) {
+  return optimizer.param_groups().front().options().get_lr();
+}
 
 void set_learning_rate(optim::Optimizer& optimizer, double lr) {
-  for (optim::OptimizerParamGroup& group : optimizer.param_groups()) group.options().set_lr(lr);
+  for (optim::OptimizerParamGroup& group : optimizer.param_groups())
+    group.options().set_lr(lr);
 }
 
 }  // namespace proxprop::train

@@ -10,8 +10,8 @@
 
 namespace proxprop::train {
 
-/// The configured optimizer over the parameters of `model`. A proximal layer's `.grad` is the proximal direction, so that
-/// every one of them works with every method, except `lbfgs` (see check_config).
+/// The configured optimizer over the parameters of `model`. A proximal layer's `.grad` is the proximal direction, so
+/// that every one of them works with every method, except `lbfgs` (see check_config).
 ///   sgd       theta -= lr * (v + weight_decay * theta), v the direction
 ///   momentum  u = momentum * u + v;  theta -= lr * u
 ///   nesterov  u = momentum * u + v;  theta -= lr * (v + momentum * u)            (torch's form)
@@ -23,11 +23,12 @@ std::unique_ptr<torch::optim::Optimizer> make_optimizer(const OptimizerConfig& c
 double learning_rate(const torch::optim::Optimizer& optimizer);
 void set_learning_rate(torch::optim::Optimizer& optimizer, double lr);
 
-/// The state as "<parameter>.<quantity>", e.g. "1.weight.exp_avg"; numbers become tensors without dimensions. L-BFGS keeps
-/// one state for all parameters together, under the name of the first. Tensors are copies.
+/// The state as "<parameter>.<quantity>", e.g. "1.weight.exp_avg"; numbers become tensors without dimensions. L-BFGS
+/// keeps one state for all parameters together, under the name of the first. Tensors are copies.
 TensorMap optimizer_state(torch::optim::Optimizer& optimizer, const torch::nn::Module& model);
 
 /// The inverse. Throws CheckpointError when the state is of another optimizer or model; then nothing has changed.
-void restore_optimizer_state(torch::optim::Optimizer& optimizer, const torch::nn::Module& model, const TensorMap& state);
+void restore_optimizer_state(
+    torch::optim::Optimizer& optimizer, const torch::nn::Module& model, const TensorMap& state);
 
 }  // namespace proxprop::train

@@ -18,7 +18,8 @@ namespace {
 namespace optim = torch::optim;
 using ParamState = optim::OptimizerParamState;
 
-// The quantities of each state, once for both directions. torch's own archive names them by the address of the parameter.
+// The quantities of each state, once for both directions. torch's own archive names them by the address of the
+// parameter.
 template <class Each>
 void visit_state(optim::SGDParamState& state, Each&& each) {
   each("momentum_buffer", state.momentum_buffer());
@@ -65,12 +66,18 @@ class Writer {
   Writer(TensorMap& tensors, std::string prefix) : tensors_(tensors), prefix_(std::move(prefix)) {}
 
   void operator()(const std::string& name, const at::Tensor& value) {
-    if (value.defined()) tensors_[prefix_ + name] = value.detach().to(at::kCPU, value.scalar_type(), false, /*copy=*/true);
+    if (value.defined())
+      tensors_[prefix_ + name] = value.detach().to(at::kCPU, value.scalar_type(), false, /*copy=*/true);
   }
-  void operator()(const std::string& name, int64_t value) { tensors_[prefix_ + name] = at::scalar_tensor(value, at::kLong); }
-  void operator()(const std::string& name, double value) { tensors_[prefix_ + name] = at::scalar_tensor(value, at::kDouble); }
+  void operator()(const std::string& name, int64_t value) {
+    tensors_[prefix_ + name] = at::scalar_tensor(value, at::kLong);
+  }
+  void operator()(const std::string& name, double value) {
+    tensors_[prefix_ + name] = at::scalar_tensor(value, at::kDouble);
+  }
   void operator()(const std::string& name, const std::deque<at::Tensor>& values) {
-    for (size_t i = 0; i < values.size(); ++i) (*this)(name + "." + std::to_string(i), values[i]);
+    for (size_t i = 0; i < values.size(); ++i)
+      (*this)(name + "." + std::to_string(i), values[i]);
   }
 
  private:
@@ -87,7 +94,8 @@ class Reader {
 
   void operator()(const std::string& name, at::Tensor& value) {
     const at::Tensor* stored = find(name);
-    if (stored == nullptr) return;
+    if (stored == nullptr)
+      return;
     const bool fits = stored->scalar_type() == parameter_.scalar_type() && stored->sizes() == parameter_.sizes();
     require<CheckpointError>(fits || !same_shape_, "the optimizer's ", prefix_, name, " does not fit the parameter");
     value = stored->to(parameter_.device(), stored->scalar_type(), false, /*copy=*/true);
@@ -103,15 +111,17 @@ class Reader {
  private:
   const at::Tensor* find(const std::string& name) {
     const auto entry = tensors_.find(prefix_ + name);
-    if (entry == tensors_.end()) return nullptr;
+    if (entry == tensors_.end())
+      return nullptr;
     ++found_;
     return &entry->second;
   }
 
   at::Tensor number(const std::string& name, at::ScalarType type) {
     const at::Tensor* stored = find(name);
-    require<CheckpointError>(stored != nullptr && stored->numel() == 1 && stored->scalar_type() == type, "the optimizer's ",
-                             prefix_, name, " is missing or not a number");
+    require<CheckpointError>(
+        stored != nullptr && stored->numel() == 1 && stored->scalar_type() == type, "the optimizer's ", prefix_, name,
+        " is missing or not a number");
     return *stored;
   }
 
@@ -125,11 +135,16 @@ class Reader {
 // Calls use(state type) for the type of state that this optimizer keeps. Adam's and AdamW's classes are no relatives.
 template <class Use>
 void with_state_type(const optim::Optimizer& optimizer, Use&& use) {
-  if (dynamic_cast<const optim::SGD*>(&optimizer)) return use(optim::SGDParamState());
-  if (dynamic_cast<const optim::Adam*>(&optimizer)) return use(optim::AdamParamState());
-  if (dynamic_cast<const optim::AdamW*>(&optimizer)) return use(optim::AdamWParamState());
-  if (dynamic_cast<const optim::RMSprop*>(&optimizer)) return use(optim::RMSpropParamState());
-  if (dynamic_cast<const optim::LBFGS*>(&optimizer)) return use(optim::LBFGSParamState());
+  if (dynamic_cast<const optim::SGD*>(&optimizer))
+    return use(optim::SGDParamState());
+  if (dynamic_cast<const optim::Adam*>(&optimizer))
+    return use(optim::AdamParamState());
+  if (dynamic_cast<const optim::AdamW*>(&optimizer))
+    return use(optim::AdamWParamState());
+  if (dynamic_cast<const optim::RMSprop*>(&optimizer))
+    return use(optim::RMSpropParamState());
+  if (dynamic_cast<const optim::LBFGS*>(&optimizer))
+    return use(optim::LBFGSParamState());
   TORCH_INTERNAL_ASSERT(false, "an optimizer whose state is not known");
 }
 
@@ -156,7 +171,8 @@ void restore_optimizer_state(optim::Optimizer& optimizer, const torch::nn::Modul
     for (const auto& parameter : model.named_parameters()) {
       const std::string prefix = parameter.key() + ".";
       const auto first = tensors.lower_bound(prefix);
-      if (first == tensors.end() || !first->first.starts_with(prefix)) continue;
+      if (first == tensors.end() || !first->first.starts_with(prefix))
+        continue;
       auto state = std::make_unique<State>();
       Reader reader(tensors, prefix, parameter.value(), per_parameter);
       visit_state(*state, reader);
@@ -166,7 +182,8 @@ void restore_optimizer_state(optim::Optimizer& optimizer, const torch::nn::Modul
   });
   require<CheckpointError>(used == tensors.size(), "the optimizer's state is of another optimizer or model");
   optimizer.state().clear();
-  for (auto& [parameter, state] : restored) optimizer.state()[parameter] = std::move(state);
+  for (auto& [parameter, state] : restored)
+    optimizer.state()[parameter] = std::move(state);
 }
 
 }  // namespace proxprop::train

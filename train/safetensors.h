@@ -20,11 +20,13 @@ struct Safetensors {
 
 /// The bytes of a safetensors file: length of the header (8 bytes, little-endian), header (JSON: dtype, shape and
 /// data_offsets by name), data. Tensors may lie on any device and in any layout. Wider types come first, so that every
-/// tensor is aligned. Throws CheckpointError for a dtype that the format does not know and for a name that is not UTF-8.
+/// tensor is aligned. Throws CheckpointError for a dtype that the format does not know and for a name that is not
+/// UTF-8.
 std::string to_safetensors(const Safetensors& content);
 
-/// The inverse; tensors are on the CPU, contiguous, and own their memory. Nothing in `bytes` is trusted: sizes, offsets,
-/// shapes and types are checked before anything is allocated. Throws CheckpointError that begins with `origin`.
+/// The inverse; tensors are on the CPU, contiguous, and own their memory. Nothing in `bytes` is trusted: sizes,
+/// offsets, shapes and types are checked before anything is allocated. Throws CheckpointError that begins with
+/// `origin`.
 Safetensors parse_safetensors(std::string_view bytes, const std::string& origin);
 
 /// Writes the file atomically. Throws RecordError.

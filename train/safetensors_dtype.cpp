@@ -28,14 +28,16 @@ constexpr std::array<std::pair<at::ScalarType, std::string_view>, 15> kNames = {
 
 std::string_view safetensors_dtype(at::ScalarType type) {
   for (const auto& [scalar_type, name] : kNames) {
-    if (scalar_type == type) return name;
+    if (scalar_type == type)
+      return name;
   }
   return {};
 }
 
 std::optional<at::ScalarType> scalar_type_of(std::string_view safetensors_dtype) {
   for (const auto& [scalar_type, name] : kNames) {
-    if (name == safetensors_dtype) return scalar_type;
+    if (name == safetensors_dtype)
+      return scalar_type;
   }
   return std::nullopt;
 }

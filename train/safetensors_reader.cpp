@@ -43,7 +43,8 @@ class Reader {
       }
     }
     check_layout(entries);
-    for (const Entry& entry : entries) content.tensors.emplace(entry.name, copy_data(entry));
+    for (const Entry& entry : entries)
+      content.tensors.emplace(entry.name, copy_data(entry));
     return content;
   }
 
@@ -57,9 +58,12 @@ class Reader {
     uint64_t length = 0;
     check(bytes_.size() >= sizeof(length), "too short for a safetensors file (", bytes_.size(), " bytes)");
     std::memcpy(&length, bytes_.data(), sizeof(length));
-    check(length <= kLargestHeader, "its header would have ", length, " bytes, more than the format allows (", kLargestHeader,
-          "); not a safetensors file");
-    check(length <= bytes_.size() - sizeof(length), "cut off: the header has ", length, " bytes, the file ", bytes_.size());
+    check(
+        length <= kLargestHeader, "its header would have ", length, " bytes, more than the format allows (",
+        kLargestHeader, "); not a safetensors file");
+    check(
+        length <= bytes_.size() - sizeof(length), "cut off: the header has ", length, " bytes, the file ",
+        bytes_.size());
     const std::string_view text = bytes_.substr(sizeof(length), length);
     data_ = bytes_.substr(sizeof(length) + length);
     check(text.starts_with('{'), "its header does not begin with '{'; not a safetensors file");
@@ -72,8 +76,10 @@ class Reader {
     std::vector<std::set<std::string>> names;
     const auto inspect = [&](int depth, Event event, Header& value) {
       check(depth <= 3, "its header is nested too deeply");
-      if (event == Event::object_start) names.emplace_back();
-      if (event == Event::object_end) names.pop_back();
+      if (event == Event::object_start)
+        names.emplace_back();
+      if (event == Event::object_end)
+        names.pop_back();
       if (event == Event::key) {
         const auto& name = value.get_ref<const std::string&>();
         check(names.back().insert(name).second, "its header names ", name, " twice");
@@ -96,8 +102,8 @@ class Reader {
   }
 
   Entry read_entry(const std::string& name, const Header& value) const {
-    const bool complete = value.is_object() && value.size() == 3 && value.contains("dtype") && value.contains("shape") &&
-                          value.contains("data_offsets");
+    const bool complete = value.is_object() && value.size() == 3 && value.contains("dtype") &&
+                          value.contains("shape") && value.contains("data_offsets");
     check(complete, "tensor ", name, " must have dtype, shape and data_offsets, and nothing else");
     Entry entry;
     entry.name = name;
@@ -111,37 +117,44 @@ class Reader {
   }
 
   void read_shape(Entry& entry, const Header& shape) const {
-    check(shape.is_array() && shape.size() <= kMostDimensions, "tensor ", entry.name, ": shape is not a list of at most ",
-          kMostDimensions, " sizes");
+    check(
+        shape.is_array() && shape.size() <= kMostDimensions, "tensor ", entry.name, ": shape is not a list of at most ",
+        kMostDimensions, " sizes");
     int64_t strides = 1;  // of an imagined leading dimension; must not overflow even where a size is 0
     for (const Header& size : shape) {
-      check(size.is_number_unsigned() && size.get<uint64_t>() <= INT64_MAX, "tensor ", entry.name,
-            ": the sizes must be non-negative integers, got ", size);
+      check(
+          size.is_number_unsigned() && size.get<uint64_t>() <= INT64_MAX, "tensor ", entry.name,
+          ": the sizes must be non-negative integers, got ", size);
       entry.shape.push_back(size.get<int64_t>());
-      check(!__builtin_mul_overflow(strides, std::max<int64_t>(entry.shape.back(), 1), &strides), "tensor ", entry.name,
-            ": the shape is too large");
+      check(
+          !__builtin_mul_overflow(strides, std::max<int64_t>(entry.shape.back(), 1), &strides), "tensor ", entry.name,
+          ": the shape is too large");
     }
   }
 
   void read_offsets(Entry& entry, const Header& offsets) const {
-    const bool two = offsets.is_array() && offsets.size() == 2 && offsets[0].is_number_unsigned() &&
-                     offsets[1].is_number_unsigned();
+    const bool two =
+        offsets.is_array() && offsets.size() == 2 && offsets[0].is_number_unsigned() && offsets[1].is_number_unsigned();
     check(two, "tensor ", entry.name, ": data_offsets must be two non-negative integers");
     entry.begin = offsets[0].get<uint64_t>();
     entry.end = offsets[1].get<uint64_t>();
-    check(entry.begin <= entry.end && entry.end <= data_.size(), "tensor ", entry.name, ": data_offsets [", entry.begin, ", ",
-          entry.end, "] do not lie in the ", data_.size(), " bytes of data; the file is cut off or corrupt");
+    check(
+        entry.begin <= entry.end && entry.end <= data_.size(), "tensor ", entry.name, ": data_offsets [", entry.begin,
+        ", ", entry.end, "] do not lie in the ", data_.size(), " bytes of data; the file is cut off or corrupt");
     uint64_t numel = 1, size = 0;
-    for (const int64_t extent : entry.shape) numel *= static_cast<uint64_t>(extent);
+    for (const int64_t extent : entry.shape)
+      numel *= static_cast<uint64_t>(extent);
     const bool overflow = __builtin_mul_overflow(numel, c10::elementSize(entry.type), &size);
-    check(!overflow && size == entry.end - entry.begin, "tensor ", entry.name, ": data_offsets span ", entry.end - entry.begin,
-          " bytes, dtype and shape need ", overflow ? "more" : std::to_string(size));
+    check(
+        !overflow && size == entry.end - entry.begin, "tensor ", entry.name, ": data_offsets span ",
+        entry.end - entry.begin, " bytes, dtype and shape need ", overflow ? "more" : std::to_string(size));
   }
 
   // Every byte of data belongs to exactly one tensor.
   void check_layout(std::vector<Entry>& entries) const {
-    std::sort(entries.begin(), entries.end(),
-              [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
+    std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+      return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+    });
     uint64_t position = 0;
     for (const Entry& entry : entries) {
       check(entry.begin >= position, "tensor ", entry.name, " overlaps the one before it");
@@ -153,7 +166,8 @@ class Reader {
 
   at::Tensor copy_data(const Entry& entry) const {
     at::Tensor tensor = at::empty(entry.shape, entry.type);
-    if (entry.end > entry.begin) std::memcpy(tensor.mutable_data_ptr(), data_.data() + entry.begin, entry.end - entry.begin);
+    if (entry.end > entry.begin)
+      std::memcpy(tensor.mutable_data_ptr(), data_.data() + entry.begin, entry.end - entry.begin);
     return tensor;
   }
 
@@ -164,8 +178,12 @@ class Reader {
 
 }  // namespace
 
-Safetensors parse_safetensors(std::string_view bytes, const std::string& origin) { return Reader(bytes, origin).read(); }
+Safetensors parse_safetensors(std::string_view bytes, const std::string& origin) {
+  return Reader(bytes, origin).read();
+}
 
-Safetensors load_safetensors(const std::filesystem::path& path) { return parse_safetensors(read_file(path), path.string()); }
+Safetensors load_safetensors(const std::filesystem::path& path) {
+  return parse_safetensors(read_file(path), path.string());
+}
 
 }  // namespace proxprop::train

@@ -24,24 +24,28 @@ std::vector<Entry> ordered_entries(const TensorMap& tensors) {
   std::vector<Entry> entries;
   for (const auto& [name, tensor] : tensors) {
     require<CheckpointError>(name != "__metadata__", "a tensor cannot be called __metadata__ in a safetensors file");
-    require<CheckpointError>(!safetensors_dtype(tensor.scalar_type()).empty(), "tensor ", name, " has type ",
-                             tensor.scalar_type(), ", which a safetensors file cannot hold");
+    require<CheckpointError>(
+        !safetensors_dtype(tensor.scalar_type()).empty(), "tensor ", name, " has type ", tensor.scalar_type(),
+        ", which a safetensors file cannot hold");
     entries.push_back({name, tensor.detach().cpu().contiguous()});
   }
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const Entry& a, const Entry& b) { return a.tensor.element_size() > b.tensor.element_size(); });
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return a.tensor.element_size() > b.tensor.element_size();
+  });
   return entries;
 }
 
 std::string header_text(const std::vector<Entry>& entries, const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  if (!metadata.empty())
+    header["__metadata__"] = metadata;
   size_t offset = 0;
   for (const Entry& entry : entries) {
     const size_t end = offset + entry.tensor.nbytes();
-    header[entry.name] = {{"dtype", safetensors_dtype(entry.tensor.scalar_type())},
-                          {"shape", entry.tensor.sizes().vec()},
-                          {"data_offsets", {offset, end}}};
+    header[entry.name] = {
+        {"dtype", safetensors_dtype(entry.tensor.scalar_type())},
+        {"shape", entry.tensor.sizes().vec()},
+        {"data_offsets", {offset, end}}};
     offset = end;
   }
   try {
@@ -59,7 +63,8 @@ std::string to_safetensors(const Safetensors& content) {
   const std::vector<Entry> entries = ordered_entries(content.tensors);
   const std::string header = header_text(entries, content.metadata);
   size_t size = sizeof(uint64_t) + header.size();
-  for (const Entry& entry : entries) size += entry.tensor.nbytes();
+  for (const Entry& entry : entries)
+    size += entry.tensor.nbytes();
 
   std::string bytes;
   bytes.reserve(size);
@@ -67,7 +72,8 @@ std::string to_safetensors(const Safetensors& content) {
   bytes.append(reinterpret_cast<const char*>(&length), sizeof(length));
   bytes += header;
   for (const Entry& entry : entries) {
-    if (entry.tensor.nbytes() > 0) bytes.append(static_cast<const char*>(entry.tensor.const_data_ptr()), entry.tensor.nbytes());
+    if (entry.tensor.nbytes() > 0)
+      bytes.append(static_cast<const char*>(entry.tensor.const_data_ptr()), entry.tensor.nbytes());
   }
   return bytes;
 }

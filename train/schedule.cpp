@@ -11,19 +11,23 @@ namespace proxprop::train {
 Schedule::Schedule(const ScheduleConfig& config, int64_t batches_per_epoch, int64_t epochs)
     : config_(config), batches_per_epoch_(batches_per_epoch), total_steps_(epochs * batches_per_epoch) {
   const std::string& name = config.name;
-  require<ConfigError>(name == "constant" || name == "step" || name == "cosine" || name == "inverse",
-                       "schedule.name must be constant, step, cosine or inverse, got '", name, "'");
-  require<ConfigError>(config.warmup_epochs >= 0, "schedule.warmup_epochs must be at least 0, got ", config.warmup_epochs);
+  require<ConfigError>(
+      name == "constant" || name == "step" || name == "cosine" || name == "inverse",
+      "schedule.name must be constant, step, cosine or inverse, got '", name, "'");
+  require<ConfigError>(
+      config.warmup_epochs >= 0, "schedule.warmup_epochs must be at least 0, got ", config.warmup_epochs);
   require<ConfigError>(config.step_epochs >= 1, "schedule.step_epochs must be at least 1, got ", config.step_epochs);
-  require<ConfigError>(std::isfinite(config.gamma) && config.gamma > 0, "schedule.gamma must be positive, got ", config.gamma);
-  require<ConfigError>(std::isfinite(config.decay) && config.decay >= 0, "schedule.decay must be at least 0, got ",
-                       config.decay);
+  require<ConfigError>(
+      std::isfinite(config.gamma) && config.gamma > 0, "schedule.gamma must be positive, got ", config.gamma);
+  require<ConfigError>(
+      std::isfinite(config.decay) && config.decay >= 0, "schedule.decay must be at least 0, got ", config.decay);
   // Warm-up that lasts longer than training is as good as one of its length.
   warmup_steps_ = std::min(config.warmup_epochs, epochs + 1) * batches_per_epoch;
 }
 
 double Schedule::factor(int64_t step) const {
-  if (step < warmup_steps_) return static_cast<double>(step + 1) / static_cast<double>(warmup_steps_);
+  if (step < warmup_steps_)
+    return static_cast<double>(step + 1) / static_cast<double>(warmup_steps_);
   const int64_t t = step - warmup_steps_;
   if (config_.name == "step") {
     return std::pow(config_.gamma, static_cast<double>(t / batches_per_epoch_ / config_.step_epochs));
@@ -33,7 +37,8 @@ double Schedule::factor(int64_t step) const {
     const double done = std::min(1.0, static_cast<double>(t) / static_cast<double>(length));
     return 0.5 * (1.0 + std::cos(std::numbers::pi * done));
   }
-  if (config_.name == "inverse") return 1.0 / (1.0 + config_.decay * static_cast<double>(t));
+  if (config_.name == "inverse")
+    return 1.0 / (1.0 + config_.decay * static_cast<double>(t));
   return 1.0;
 }
 

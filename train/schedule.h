@@ -6,8 +6,8 @@
 
 namespace proxprop::train {
 
-/// Factor on the learning rate. Warm-up grows linearly from 1 / (steps of warm-up) to 1; the schedule's own clock t starts
-/// after it:
+/// Factor on the learning rate. Warm-up grows linearly from 1 / (steps of warm-up) to 1; the schedule's own clock t
+/// starts after it:
 ///   constant  1
 ///   step      gamma ^ floor(epochs of t / step_epochs)
 ///   cosine    (1 + cos(pi t / T)) / 2, T the steps of train.epochs without the warm-up; max_steps does not change it

@@ -17,9 +17,11 @@ bool StepLog::flush_due() const {
 
 std::vector<StepEvent> StepLog::flush() {
   last_flush_ = Clock::now();
-  if (empty()) return {};
+  if (empty())
+    return {};
   const at::Tensor losses = at::stack(losses_).to(at::kCPU, at::kDouble);
-  for (size_t i = 0; i < events_.size(); ++i) events_[i].loss = losses.const_data_ptr<double>()[i];
+  for (size_t i = 0; i < events_.size(); ++i)
+    events_[i].loss = losses.const_data_ptr<double>()[i];
   losses_.clear();
   return std::exchange(events_, {});
 }

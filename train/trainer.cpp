@@ -7,13 +7,17 @@ namespace proxprop::train {
 
 RunEnd train(const Config& config, const Dataset& dataset, const TrainerOptions& options) {
   TrainingRun run(config, dataset, options);
-  if (options.resume) run.resume();
+  if (options.resume)
+    run.resume();
   run.announce_start();
   try {
     for (;;) {
-      if (run.evaluation_due()) run.evaluate();
-      if (run.checkpoint_due()) run.save_checkpoint();
-      if (run.finished() || run.stop_requested()) break;
+      if (run.evaluation_due())
+        run.evaluate();
+      if (run.checkpoint_due())
+        run.save_checkpoint();
+      if (run.finished() || run.stop_requested())
+        break;
       run.step();
     }
     run.save_checkpoint();
@@ -21,12 +25,14 @@ RunEnd train(const Config& config, const Dataset& dataset, const TrainerOptions&
     run.announce_end("diverged");
     throw;
   }
-  if (!run.finished()) return run.announce_end("interrupted");
+  if (!run.finished())
+    return run.announce_end("interrupted");
   run.save_weights();
   return run.announce_end("finished");
 }
 
-std::vector<LayerPlan> plan_layers(const Config& config, int64_t channels, int64_t height, int64_t width, int64_t classes) {
+std::vector<LayerPlan> plan_layers(
+    const Config& config, int64_t channels, int64_t height, int64_t width, int64_t classes) {
   const std::vector<ModelLayer> layers = model_layers(config.model, {channels, height, width}, classes);
   torch::nn::Sequential model = build_model(layers, config.method);
   convert(*model, at::kCPU, select_dtype(config.train.dtype));

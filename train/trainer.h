@@ -15,22 +15,23 @@
 namespace proxprop::train {
 
 struct TrainerOptions {
-  std::filesystem::path checkpoints;          ///< folder for checkpoints and model.safetensors; empty: none are written
-  bool resume = false;                        ///< go on from the newest valid checkpoint there, if any
-  std::vector<Observer*> observers;           ///< not owned
-  const std::atomic<bool>* stop = nullptr;    ///< set by a signal handler: save a checkpoint and return "interrupted"
-  std::string label;                          ///< RunStart.label
-  std::function<void(const std::string&)> warn;  ///< one line each, e.g. a torn checkpoint was passed over; may be empty
+  std::filesystem::path checkpoints;        ///< folder for checkpoints and model.safetensors; empty: none are written
+  bool resume = false;                      ///< go on from the newest valid checkpoint there, if any
+  std::vector<Observer*> observers;         ///< not owned
+  const std::atomic<bool>* stop = nullptr;  ///< set by a signal handler: save a checkpoint and return "interrupted"
+  std::string label;                        ///< RunStart.label
+  std::function<void(const std::string&)>
+      warn;  ///< one line each, e.g. a torn checkpoint was passed over; may be empty
 };
 
-/// Trains, and returns how it ended. A resumed run is bit-identical to one that never stopped, but for times. Epochs that
-/// are over are evaluated; with `max_steps` the last, unfinished one is not. Weights are written as model.safetensors
-/// beside the checkpoints when the run is finished.
-/// Throws ConfigError (also when `resume` is not set and the folder holds checkpoints, which would be mixed up),
-/// DivergedError, CheckpointError, RecordError.
+/// Trains, and returns how it ended. A resumed run is bit-identical to one that never stopped, but for times. Epochs
+/// that are over are evaluated; with `max_steps` the last, unfinished one is not. Weights are written as
+/// model.safetensors beside the checkpoints when the run is finished. Throws ConfigError (also when `resume` is not set
+/// and the folder holds checkpoints, which would be mixed up), DivergedError, CheckpointError, RecordError.
 RunEnd train(const Config& config, const Dataset& dataset, const TrainerOptions& options);
 
 /// The planner's choice for every layer of the configured model, without training (for `info --plan`).
-std::vector<LayerPlan> plan_layers(const Config& config, int64_t channels, int64_t height, int64_t width, int64_t classes);
+std::vector<LayerPlan> plan_layers(
+    const Config& config, int64_t channels, int64_t height, int64_t width, int64_t classes);
 
 }  // namespace proxprop::train

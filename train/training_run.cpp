@@ -23,7 +23,8 @@ const Config& checked(const Config& config, const Dataset& dataset) {
 }
 
 LabelledImages on_device(const LabelledImages& data, at::Device device) {
-  if (data.records() == 0) return data;
+  if (data.records() == 0)
+    return data;
   return {data.images.to(device), data.labels.to(device)};
 }
 
@@ -35,8 +36,8 @@ Dataset on_device(Dataset data, at::Device device) {
 }
 
 // Built on the CPU in float32 whatever the run computes on, so that a seed means one initialisation.
-torch::nn::Sequential seeded_model(const std::vector<ModelLayer>& layers, const Config& config, at::Device device,
-                                   at::ScalarType dtype) {
+torch::nn::Sequential seeded_model(
+    const std::vector<ModelLayer>& layers, const Config& config, at::Device device, at::ScalarType dtype) {
   torch::manual_seed(config.train.seed);
   torch::nn::Sequential model = build_model(layers, config.method);
   convert(*model, device, dtype);
@@ -44,7 +45,8 @@ torch::nn::Sequential seeded_model(const std::vector<ModelLayer>& layers, const 
 }
 
 int64_t save_interval(double epochs, int64_t batches_per_epoch) {
-  if (epochs == 0) return 0;
+  if (epochs == 0)
+    return 0;
   const double steps = std::min(epochs * static_cast<double>(batches_per_epoch), 1e15);
   return std::max<int64_t>(std::llround(steps), 1);
 }
@@ -67,8 +69,9 @@ TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const Tra
       log_(device_.is_cuda()) {
   check_batches(layers_, config.train.batch_size, data_.train.records());
   const bool mixes_runs = !options.resume && !options.checkpoints.empty() && has_checkpoints(options.checkpoints);
-  require<ConfigError>(!mixes_runs, options.checkpoints.string(),
-                       " holds checkpoints of another run; resume that run, or choose another folder");
+  require<ConfigError>(
+      !mixes_runs, options.checkpoints.string(),
+      " holds checkpoints of another run; resume that run, or choose another folder");
 }
 
 void TrainingRun::announce_start() {
@@ -83,7 +86,8 @@ void TrainingRun::announce_start() {
   start.first_step = step_;
   start.resumed = resumed_;
   start.plan = plan_model(model_, layers_, std::min(config_.train.batch_size, data_.train.records()));
-  for (Observer* observer : options_.observers) observer->on_start(start);
+  for (Observer* observer : options_.observers)
+    observer->on_start(start);
 }
 
 int64_t TrainingRun::total_steps() const {
@@ -91,9 +95,13 @@ int64_t TrainingRun::total_steps() const {
   return config_.train.max_steps > 0 ? std::min(steps, config_.train.max_steps) : steps;
 }
 
-bool TrainingRun::finished() const { return step_ >= total_steps() && !evaluation_due(); }
+bool TrainingRun::finished() const {
+  return step_ >= total_steps() && !evaluation_due();
+}
 
-bool TrainingRun::stop_requested() const { return options_.stop != nullptr && *options_.stop; }
+bool TrainingRun::stop_requested() const {
+  return options_.stop != nullptr && *options_.stop;
+}
 
 void TrainingRun::step() {
   stopwatch_.start();
@@ -116,19 +124,24 @@ void TrainingRun::step() {
   event.seconds = stopwatch_.seconds();
   event.lr = lr;
   log_.add(event, loss);
-  if (log_.flush_due()) tell_steps();
+  if (log_.flush_due())
+    tell_steps();
 }
 
 void TrainingRun::tell_steps() {
-  if (log_.empty()) return;
+  if (log_.empty())
+    return;
   stopwatch_.start();
   const std::vector<StepEvent> events = log_.flush();
-  if (device_.is_cuda()) c10::impl::getDeviceGuardImpl(device_.type())->synchronizeDevice(device_.index());
+  if (device_.is_cuda())
+    c10::impl::getDeviceGuardImpl(device_.type())->synchronizeDevice(device_.index());
   stopwatch_.stop();
   for (const StepEvent& event : events) {
-    require<DivergedError>(std::isfinite(event.loss), "training diverged: the loss is ", event.loss, " at step ", event.step,
-                           " (epoch ", event.epoch, "); try a smaller optimizer.lr");
-    for (Observer* observer : options_.observers) observer->on_step(event);
+    require<DivergedError>(
+        std::isfinite(event.loss), "training diverged: the loss is ", event.loss, " at step ", event.step, " (epoch ",
+        event.epoch, "); try a smaller optimizer.lr");
+    for (Observer* observer : options_.observers)
+      observer->on_step(event);
   }
 }
 
@@ -141,9 +154,11 @@ void TrainingRun::evaluate() {
   const auto train = train::evaluate(model_, data_.train, options_.stop);
   const auto validation = train::evaluate(model_, data_.validation, options_.stop);
   const auto test = train::evaluate(model_, data_.test, options_.stop);
-  if (!train || !validation || !test) return;
-  require<DivergedError>(std::isfinite(train->loss), "training diverged: the loss over the training set is ", train->loss,
-                         " after step ", step_, " (epoch ", epochs_done(), "); try a smaller optimizer.lr");
+  if (!train || !validation || !test)
+    return;
+  require<DivergedError>(
+      std::isfinite(train->loss), "training diverged: the loss over the training set is ", train->loss, " after step ",
+      step_, " (epoch ", epochs_done(), "); try a smaller optimizer.lr");
   evaluated_epoch_ = epochs_done();
   saved_ = false;
   remember_if_best(evaluated_epoch_, *validation, *test);
@@ -152,7 +167,8 @@ void TrainingRun::evaluate() {
 
 void TrainingRun::remember_if_best(int64_t epoch, const Evaluation& validation, const Evaluation& test) {
   const bool better = std::isnan(validation.accuracy) || validation.accuracy > best_.validation_accuracy;
-  if (better || best_.epoch < 0) best_ = {epoch, step_, validation.accuracy, test.accuracy};
+  if (better || best_.epoch < 0)
+    best_ = {epoch, step_, validation.accuracy, test.accuracy};
 }
 
 void TrainingRun::tell_epoch(const Evaluation& train, const Evaluation& validation, const Evaluation& test) {
@@ -167,7 +183,8 @@ void TrainingRun::tell_epoch(const Evaluation& train, const Evaluation& validati
   event.test_loss = test.loss;
   event.test_accuracy = test.accuracy;
   event.lr = config_.optimizer.lr * schedule_.factor(std::max<int64_t>(step_ - 1, 0));
-  for (Observer* observer : options_.observers) observer->on_epoch(event);
+  for (Observer* observer : options_.observers)
+    observer->on_epoch(event);
 }
 
 RunEnd TrainingRun::announce_end(const std::string& status) {
@@ -179,12 +196,14 @@ RunEnd TrainingRun::announce_end(const std::string& status) {
   end.best_validation_accuracy = best_.validation_accuracy;
   end.best_epoch = std::max<int64_t>(best_.epoch, 0);
   end.test_accuracy_at_best = best_.test_accuracy;
-  for (Observer* observer : options_.observers) observer->on_end(end);
+  for (Observer* observer : options_.observers)
+    observer->on_end(end);
   return end;
 }
 
 void TrainingRun::warn(const std::string& message) const {
-  if (options_.warn) options_.warn(message);
+  if (options_.warn)
+    options_.warn(message);
 }
 
 }  // namespace proxprop::train

@@ -16,17 +16,21 @@ namespace {
 // Of the processor, and of the device where it has its own. Dropout draws from the one of the device.
 std::vector<std::pair<std::string, at::Generator>> generators(at::Device device) {
   std::vector<std::pair<std::string, at::Generator>> all = {{"cpu", at::globalContext().defaultGenerator(at::kCPU)}};
-  if (device.is_cuda()) all.emplace_back("cuda", at::globalContext().defaultGenerator(device));
+  if (device.is_cuda())
+    all.emplace_back("cuda", at::globalContext().defaultGenerator(device));
   return all;
 }
 
 }  // namespace
 
-bool TrainingRun::checkpoint_due() const { return save_interval_ > 0 && step_ > 0 && step_ % save_interval_ == 0 && !saved_; }
+bool TrainingRun::checkpoint_due() const {
+  return save_interval_ > 0 && step_ > 0 && step_ % save_interval_ == 0 && !saved_;
+}
 
 void TrainingRun::save_checkpoint() {
   tell_steps();
-  if (options_.checkpoints.empty() || saved_) return;
+  if (options_.checkpoints.empty() || saved_)
+    return;
   check_parameters();
   train::save_checkpoint(options_.checkpoints, capture());
   prune_checkpoints(options_.checkpoints, step_, config_.train.keep, best_.step);
@@ -36,15 +40,18 @@ void TrainingRun::save_checkpoint() {
 // The losses so far are finite, but the last step may have been one too many: never replace a good checkpoint by that.
 void TrainingRun::check_parameters() const {
   for (const auto& parameter : model_->named_parameters()) {
-    require<DivergedError>(parameter.value().isfinite().all().item<bool>(), "training diverged: ", parameter.key(),
-                           " is not finite after step ", step_, "; try a smaller optimizer.lr");
+    require<DivergedError>(
+        parameter.value().isfinite().all().item<bool>(), "training diverged: ", parameter.key(),
+        " is not finite after step ", step_, "; try a smaller optimizer.lr");
   }
 }
 
 void TrainingRun::save_weights() const {
-  if (options_.checkpoints.empty()) return;
-  save_safetensors(options_.checkpoints / "model.safetensors",
-                   {model_state(*model_), {{"format", "pt"}, {"config", json_text(config_to_json(config_))}}});
+  if (options_.checkpoints.empty())
+    return;
+  save_safetensors(
+      options_.checkpoints / "model.safetensors",
+      {model_state(*model_), {{"format", "pt"}, {"config", json_text(config_to_json(config_))}}});
 }
 
 Checkpoint TrainingRun::capture() const {
@@ -67,10 +74,12 @@ Checkpoint TrainingRun::capture() const {
 
 void TrainingRun::resume() {
   const auto checkpoint = load_newest_checkpoint(options_.checkpoints, [this](const std::string& line) { warn(line); });
-  if (!checkpoint) return;
+  if (!checkpoint)
+    return;
   check_resumable(checkpoint->config, config_);
-  require<ConfigError>(checkpoint->train_records == data_.train.records(), "cannot resume: the checkpoint is of a run over ",
-                       checkpoint->train_records, " training records, there are ", data_.train.records(), " now");
+  require<ConfigError>(
+      checkpoint->train_records == data_.train.records(), "cannot resume: the checkpoint is of a run over ",
+      checkpoint->train_records, " training records, there are ", data_.train.records(), " now");
   restore(*checkpoint);
 }
 
@@ -79,7 +88,8 @@ void TrainingRun::restore(const Checkpoint& checkpoint) {
   restore_optimizer_state(*optimizer_, *model_, checkpoint.optimizer);
   for (auto& [name, generator] : generators(device_)) {
     const auto state = checkpoint.generators.find(name);
-    if (state == checkpoint.generators.end()) continue;  // the run moved to another kind of device
+    if (state == checkpoint.generators.end())
+      continue;  // the run moved to another kind of device
     const std::lock_guard lock(generator.mutex());
     generator.set_state(state->second);
   }

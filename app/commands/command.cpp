@@ -5,13 +5,17 @@
 namespace proxprop::app {
 
 void Session::note(const std::string& line) const {
-  if (!quiet) std::cerr << "proxprop: " + line + "\n";
+  if (!quiet)
+    std::cerr << "proxprop: " + line + "\n";
 }
 
-void Session::error(const std::string& line) const { std::cerr << "proxprop: error: " + line + "\n"; }
+void Session::error(const std::string& line) const {
+  std::cerr << "proxprop: error: " + line + "\n";
+}
 
 void Session::detail(const std::string& line) const {
-  if (verbose) std::cerr << "proxprop: " + line + "\n";
+  if (verbose)
+    std::cerr << "proxprop: " + line + "\n";
 }
 
 }  // namespace proxprop::app

@@ -38,22 +38,26 @@ Examples:
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> words;
   std::istringstream stream(text);
-  for (std::string word; std::getline(stream, word, ',');) words.push_back(word);
+  for (std::string word; std::getline(stream, word, ',');)
+    words.push_back(word);
   return words;
 }
 
 std::vector<std::string> labels_of(const std::vector<ComparedMethod>& methods) {
   std::vector<std::string> labels;
-  for (const ComparedMethod& method : methods) labels.push_back(method.label);
+  for (const ComparedMethod& method : methods)
+    labels.push_back(method.label);
   return labels;
 }
 
 /// The status that a run of exactly this configuration has ended with, empty where it has not ended.
 std::string ended_as(const fs::path& folder, const ComparedMethod& method) {
   std::error_code ignored;
-  if (!fs::exists(folder / "metrics.jsonl", ignored)) return {};
+  if (!fs::exists(folder / "metrics.jsonl", ignored))
+    return {};
   const train::Config before = train::read_run_info(folder).config;
-  if (train::config_to_json(before) != train::config_to_json(method.config)) return {};
+  if (train::config_to_json(before) != train::config_to_json(method.config))
+    return {};
   const std::optional<train::RunEnd> end = train::read_metrics(folder / "metrics.jsonl").end;
   return end && (end->status == "finished" || end->status == "diverged") ? end->status : std::string();
 }
@@ -76,13 +80,16 @@ CompareCommand::CompareCommand(CLI::App& root)
 std::vector<ComparedMethod> CompareCommand::new_methods() const {
   const ConfigSources sources = config_flags_.sources();
   std::vector<std::string> labels = split(methods_);
-  if (labels.empty()) labels = sources.methods();
-  if (labels.empty()) labels = {"backprop", "exact", "cg3"};
+  if (labels.empty())
+    labels = sources.methods();
+  if (labels.empty())
+    labels = {"backprop", "exact", "cg3"};
   return plan_comparison(sources, labels);
 }
 
 std::vector<ComparedMethod> CompareCommand::resumed_methods() const {
-  if (out_.empty()) throw UsageError("--resume needs --out DIR, the folder of the comparison to go on with");
+  if (out_.empty())
+    throw UsageError("--resume needs --out DIR, the folder of the comparison to go on with");
   check_out_folder(out_, ExistingFolder::resume, "compare.json");
   std::vector<ComparedMethod> methods = read_comparison(out_);
   const std::vector<std::string> labels = labels_of(methods);
@@ -98,17 +105,21 @@ std::vector<ComparedMethod> CompareCommand::resumed_methods() const {
 }
 
 int CompareCommand::run(const Session& session) {
-  if (config_flags_.given("method.name")) throw UsageError("compare takes --methods, e.g. --methods backprop,exact,cg3");
+  if (config_flags_.given("method.name"))
+    throw UsageError("compare takes --methods, e.g. --methods backprop,exact,cg3");
   const std::vector<ComparedMethod> methods = resume_ ? resumed_methods() : new_methods();
   std::map<std::string, std::vector<train::LayerPlan>> plans;
-  for (const ComparedMethod& method : methods) plans[method.label] = check_config(method.config);
+  for (const ComparedMethod& method : methods)
+    plans[method.label] = check_config(method.config);
   if (dry_run_) {
     train::Json list = train::Json::array();
     for (const auto& [label, config] : methods) {
       list.push_back({{"label", label}, {"config", train::config_to_json(config)}, {"plan", plan_json(plans[label])}});
-      if (!json_) std::cout << "# " << label << "\n" << config_toml(config) << "\n" << plan_table(plans[label]) << "\n";
+      if (!json_)
+        std::cout << "# " << label << "\n" << config_toml(config) << "\n" << plan_table(plans[label]) << "\n";
     }
-    if (json_) std::cout << train::json_text({{"schema_version", 1}, {"methods", list}}, true) << "\n";
+    if (json_)
+      std::cout << train::json_text({{"schema_version", 1}, {"methods", list}}, true) << "\n";
     return exit_ok;
   }
   const train::Config& first = methods.front().config;
@@ -134,7 +145,8 @@ int CompareCommand::train_all(
   }
   const std::atomic<bool>& stop = stop_on_signals();
   const train::Dataset dataset = load_data(methods.front().config, session);
-  for (const ComparedMethod& method : methods) check_with_data(method.config, dataset);
+  for (const ComparedMethod& method : methods)
+    check_with_data(method.config, dataset);
 
   make_folder(folder);
   const OutFolderLock lock(folder);
@@ -147,14 +159,17 @@ int CompareCommand::train_all(
     folders.push_back(sub);
     if (!ended.empty()) {
       session.note(method.label + ": " + ended + " already");
-      if (ended == "diverged") code = exit_diverged;
+      if (ended == "diverged")
+        code = exit_diverged;
       continue;
     }
     make_folder(sub);
     const OutFolderLock run_lock(sub);
     const train::RunEnd end = execute({method.label, method.config, sub, existing_run(sub)}, dataset, stop, session);
-    if (exit_code(end) != exit_ok) code = exit_code(end);
-    if (code == exit_interrupted) break;
+    if (exit_code(end) != exit_ok)
+      code = exit_code(end);
+    if (code == exit_interrupted)
+      break;
   }
   write_and_print_comparison(folders, folder / "report.html", json_);
   if (code == exit_interrupted) {

@@ -19,7 +19,8 @@ class CompareCommand : public Command {
  private:
   std::vector<ComparedMethod> new_methods() const;
   std::vector<ComparedMethod> resumed_methods() const;
-  int train_all(const std::vector<ComparedMethod>& methods, const std::filesystem::path& folder, const Session& session) const;
+  int train_all(
+      const std::vector<ComparedMethod>& methods, const std::filesystem::path& folder, const Session& session) const;
 
   ConfigFlags config_flags_;
   std::string methods_;

@@ -16,19 +16,24 @@ namespace proxprop::app {
 namespace {
 
 std::string as_text(const train::Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (!value.is_array()) return train::json_text(value);
+  if (value.is_string())
+    return value.get<std::string>();
+  if (!value.is_array())
+    return train::json_text(value);
   std::string text;
-  for (const train::Json& element : value) text += (text.empty() ? "" : ", ") + as_text(element);
+  for (const train::Json& element : value)
+    text += (text.empty() ? "" : ", ") + as_text(element);
   return text;
 }
 
 void print_pairs(const train::Json& object) {
   std::size_t width = 0;
-  for (const auto& [key, value] : object.items()) width = std::max(width, key.size());
+  for (const auto& [key, value] : object.items())
+    width = std::max(width, key.size());
   for (const auto& [key, value] : object.items()) {
     const std::string text = as_text(value);
-    if (!text.empty()) std::cout << key << std::string(width - key.size() + 2, ' ') << text << "\n";
+    if (!text.empty())
+      std::cout << key << std::string(width - key.size() + 2, ' ') << text << "\n";
   }
 }
 
@@ -60,7 +65,8 @@ int InfoCommand::run(const Session&) {
   }
   print_pairs(system);
   std::cout << "\n" << dataset_table(config.data.dir);
-  if (with_plan) std::cout << "\n" << plan_table(plan);
+  if (with_plan)
+    std::cout << "\n" << plan_table(plan);
   return exit_ok;
 }
 

@@ -18,22 +18,28 @@ bool has(const fs::path& folder, const char* record) {
   return fs::exists(folder / record, ignored);
 }
 
-/// A run folder itself; of a comparison, the runs that have begun, in its order; of any other folder, the run folders in it.
+/// A run folder itself; of a comparison, the runs that have begun, in its order; of any other folder, the run folders
+/// in it.
 std::vector<fs::path> runs_in(const fs::path& folder) {
-  if (has(folder, "run.json")) return {folder};
+  if (has(folder, "run.json"))
+    return {folder};
   std::vector<fs::path> runs;
   if (has(folder, "compare.json")) {
-    for (const ComparedMethod& method : read_comparison(folder)) runs.push_back(folder / method.label);
+    for (const ComparedMethod& method : read_comparison(folder))
+      runs.push_back(folder / method.label);
     std::erase_if(runs, [](const fs::path& run) { return !has(run, "metrics.jsonl"); });
   } else {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder, error)) {
-      if (has(entry.path(), "run.json")) runs.push_back(entry.path());
+      if (has(entry.path(), "run.json"))
+        runs.push_back(entry.path());
     }
-    if (error) throw train::ConfigError("cannot read the folder " + folder.string() + ": " + error.message());
+    if (error)
+      throw train::ConfigError("cannot read the folder " + folder.string() + ": " + error.message());
     std::sort(runs.begin(), runs.end());
   }
-  if (runs.empty()) throw train::ConfigError("there is no run in " + folder.string());
+  if (runs.empty())
+    throw train::ConfigError("there is no run in " + folder.string());
   return runs;
 }
 
@@ -50,10 +56,12 @@ ReportCommand::ReportCommand(CLI::App& root)
 int ReportCommand::run(const Session& session) {
   std::vector<fs::path> folders;
   for (const std::string& folder : folders_) {
-    for (const fs::path& run : runs_in(folder)) folders.push_back(run);
+    for (const fs::path& run : runs_in(folder))
+      folders.push_back(run);
   }
   fs::path html = out_;
-  if (out_.empty()) html = folders_.size() == 1 ? fs::path(folders_.front()) / "report.html" : fs::path("report.html");
+  if (out_.empty())
+    html = folders_.size() == 1 ? fs::path(folders_.front()) / "report.html" : fs::path("report.html");
   session.detail("report over " + std::to_string(folders.size()) + " runs");
   write_and_print_comparison(folders, html, json_);
   return exit_ok;

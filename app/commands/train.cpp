@@ -53,7 +53,8 @@ void print_end(const Run& run, const train::RunEnd& end, bool json, bool quiet) 
   if (!json) {
     // On a terminal the progress has just said the same.
     const bool said = !quiet && ::isatty(STDOUT_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0;
-    if (!said) std::cout << describe(run.label, end) << "\n";
+    if (!said)
+      std::cout << describe(run.label, end) << "\n";
     std::cout << "run folder: " << run.folder.string() << "\n";
     return;
   }
@@ -79,15 +80,19 @@ TrainCommand::TrainCommand(CLI::App& root)
 
 train::Config TrainCommand::resolve() const {
   const bool resuming = resume_ && !dry_run_;
-  if (resume_ && out_.empty()) throw UsageError("--resume needs --out DIR, the folder of the run to go on with");
-  if (resume_) check_out_folder(out_, train::ExistingFolder::resume, "run.json");
+  if (resume_ && out_.empty())
+    throw UsageError("--resume needs --out DIR, the folder of the run to go on with");
+  if (resume_)
+    check_out_folder(out_, train::ExistingFolder::resume, "run.json");
   const auto before = resume_ ? std::optional(train::read_run_info(out_).config) : std::nullopt;
   const ConfigSources sources = config_flags_.sources(before);
   for (const auto& [scope, origin] : sources.scopes()) {
-    if (origin.starts_with("--set")) throw UsageError(origin + ": '" + scope + ".' is for `proxprop compare`");
+    if (origin.starts_with("--set"))
+      throw UsageError(origin + ": '" + scope + ".' is for `proxprop compare`");
   }
   const train::Config config = sources.resolve().config;
-  if (resuming) check_resumable(*before, config);
+  if (resuming)
+    check_resumable(*before, config);
   return config;
 }
 
@@ -104,8 +109,8 @@ int TrainCommand::run(const Session& session) {
     return exit_ok;
   }
   const std::string model = run.config.model.layers.empty() ? run.config.model.name : "layers";
-  run.folder = out_.empty() ? new_run_folder(model + "-" + run.label + "-" + run.config.data.name)
-                            : std::filesystem::path(out_);
+  run.folder =
+      out_.empty() ? new_run_folder(model + "-" + run.label + "-" + run.config.data.name) : std::filesystem::path(out_);
   check_out_folder(run.folder, run.existing, "run.json");
   const std::atomic<bool>& stop = stop_on_signals();
   const train::Dataset dataset = load_data(run.config, session);

@@ -26,8 +26,7 @@ class ConvFunction final : public TransferFunction {
 
   std::shared_ptr<const LinearTransfer> transfer(
       const at::Tensor& input, at::TensorList, const TrainedMask& trained) const override {
-    return std::make_shared<ConvTransfer>(
-        input, geometry_, Trained{trained[0], trained.size() > 1 && trained[1]});
+    return std::make_shared<ConvTransfer>(input, geometry_, Trained{trained[0], trained.size() > 1 && trained[1]});
   }
 
  private:

@@ -7,8 +7,8 @@ namespace proxprop::autograd {
 
 namespace {
 
-// The trained parameters in their places among all of them. phi is linear in all parameters together, so that its linear part
-// in the trained ones is phi with zeros for the others.
+// The trained parameters in their places among all of them. phi is linear in all parameters together, so that its
+// linear part in the trained ones is phi with zeros for the others.
 std::vector<at::Tensor> place(at::TensorList theta, const std::vector<at::Tensor>& zeros, const TrainedMask& trained) {
   std::vector<at::Tensor> all = zeros;
   for (size_t i = 0, next = 0; i < all.size(); ++i) {

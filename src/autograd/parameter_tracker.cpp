@@ -188,8 +188,8 @@ bool ParameterTracker::still_valid(const std::vector<at::Tensor>& parameters) co
 
 TrackedParameters ParameterTracker::track(
     const std::vector<at::Tensor>& parameters, const ProximalOptions& options, const StepObserver& observer) {
-  const bool any_trained = std::any_of(
-      parameters.begin(), parameters.end(), [](const at::Tensor& p) { return p.requires_grad(); });
+  const bool any_trained =
+      std::any_of(parameters.begin(), parameters.end(), [](const at::Tensor& p) { return p.requires_grad(); });
   if (!at::GradMode::is_enabled() || !any_trained || std::holds_alternative<Gradient>(options.solver)) {
     return {parameters, nullptr};
   }

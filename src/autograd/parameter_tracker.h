@@ -4,9 +4,9 @@
 //     parameter -> [solve] -> alias -> [use 1] -> z1 -> ..
 //                                 \--> [use 2] -> z2 -> ..
 //
-// Every use of a layer between two steps goes through one alias of its parameters. In backward a use hands dJ/da down and
-// leaves (a, g) with the session; autograd runs the solve node only after all uses that this backward pass reaches, and that
-// node stacks what they left and returns V. No gradient tensor flows along the alias edges.
+// Every use of a layer between two steps goes through one alias of its parameters. In backward a use hands dJ/da down
+// and leaves (a, g) with the session; autograd runs the solve node only after all uses that this backward pass reaches,
+// and that node stacks what they left and returns V. No gradient tensor flows along the alias edges.
 
 #include "autograd/transfer_function.h"
 
@@ -33,7 +33,8 @@ class Session final : public torch::CustomClassHolder {
 
   /// Called in backward: adds to the current backward pass.
   void leave(Use use);
-  /// Called in backward by the solve node: takes what the current pass left, and ends the session for new forward passes.
+  /// Called in backward by the solve node: takes what the current pass left, and ends the session for new forward
+  /// passes.
   std::vector<Use> take();
   bool ended() const;
 

@@ -146,7 +146,8 @@ void ConvImpl<D, Derived>::pretty_print(std::ostream& stream) const {
   stream << std::boolalpha << "proxprop::nn::Conv" << D << "d(" << options.in_channels() << ", "
          << options.out_channels() << ", kernel_size=" << options.kernel_size() << ", stride=" << options.stride()
          << ", groups=" << options.groups() << ", bias=" << options.bias()
-         << ", tau_theta=" << proximal_options().tau_theta << ", solver=" << to_string(proximal_options().solver) << ")";
+         << ", tau_theta=" << proximal_options().tau_theta << ", solver=" << to_string(proximal_options().solver)
+         << ")";
 }
 
 template <size_t D, typename Derived>

@@ -11,8 +11,8 @@ namespace {
 
 std::vector<int64_t> expanded(const std::vector<int64_t>& values, size_t dims, const char* name) {
   TORCH_CHECK(
-      values.size() == 1 || values.size() == dims,
-      "proxprop: ", name, " needs 1 or ", dims, " values, got ", values.size());
+      values.size() == 1 || values.size() == dims, "proxprop: ", name, " needs 1 or ", dims, " values, got ",
+      values.size());
   return values.size() == dims ? values : std::vector<int64_t>(dims, values.front());
 }
 

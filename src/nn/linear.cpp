@@ -21,7 +21,8 @@ ProximalOptions step_options(const LinearOptions& options) {
 
 }  // namespace
 
-LinearImpl::LinearImpl(const LinearOptions& layer_options) : ProximalLayer(step_options(layer_options)), options(layer_options) {
+LinearImpl::LinearImpl(const LinearOptions& layer_options)
+    : ProximalLayer(step_options(layer_options)), options(layer_options) {
   TORCH_CHECK(
       options.in_features() > 0 && options.out_features() > 0,
       "proxprop: Linear needs positive sizes, got in_features = ", options.in_features(),
@@ -31,7 +32,8 @@ LinearImpl::LinearImpl(const LinearOptions& layer_options) : ProximalLayer(step_
 
 void LinearImpl::reset() {
   weight = register_parameter("weight", torch::empty({options.out_features(), options.in_features()}));
-  bias = register_parameter("bias", options.bias() ? torch::empty(options.out_features()) : at::Tensor(), options.bias());
+  bias =
+      register_parameter("bias", options.bias() ? torch::empty(options.out_features()) : at::Tensor(), options.bias());
   reset_parameters();
 }
 
@@ -46,13 +48,14 @@ void LinearImpl::reset_parameters() {
 void LinearImpl::pretty_print(std::ostream& stream) const {
   stream << std::boolalpha << "proxprop::nn::Linear(in_features=" << options.in_features()
          << ", out_features=" << options.out_features() << ", bias=" << options.bias()
-         << ", tau_theta=" << proximal_options().tau_theta << ", solver=" << to_string(proximal_options().solver) << ")";
+         << ", tau_theta=" << proximal_options().tau_theta << ", solver=" << to_string(proximal_options().solver)
+         << ")";
 }
 
 at::Tensor LinearImpl::forward(const at::Tensor& input) {
   TORCH_CHECK(
-      input.dim() >= 1 && input.size(-1) == options.in_features(),
-      "proxprop: Linear expects an input [*, ", options.in_features(), "], got shape ", input.sizes());
+      input.dim() >= 1 && input.size(-1) == options.in_features(), "proxprop: Linear expects an input [*, ",
+      options.in_features(), "], got shape ", input.sizes());
   std::vector<at::Tensor> parameters{weight};
   if (bias.defined()) {
     parameters.push_back(bias);

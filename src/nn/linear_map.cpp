@@ -53,8 +53,8 @@ double LinearMapImpl::check_linear(const at::Tensor& input) const {
   const auto scale = at::clamp_min(of_sum.norm(), 1e-30);
   const auto additivity = ((of_sum - sum_of).norm() / scale).item<double>();
 
-  const auto transfer = autograd::linear_map_function(phi_)->transfer(
-      input, parameters, autograd::TrainedMask(parameters.size(), true));
+  const auto transfer =
+      autograd::linear_map_function(phi_)->transfer(input, parameters, autograd::TrainedMask(parameters.size(), true));
   return std::max(additivity, check_adjoint(*transfer, of_sum));
 }
 

@@ -36,8 +36,8 @@ struct CgResult {
   bool converged = false;  ///< every system's residual is below the tolerance; known only on the CPU
 };
 
-/// `iterations` steps from x = 0. Each denominator is exact: no epsilon is added anywhere, so the iterates scale with b. A
-/// system whose right-hand side is exactly zero gets a zero solution; NaN in b stays visible in x.
+/// `iterations` steps from x = 0. Each denominator is exact: no epsilon is added anywhere, so the iterates scale with
+/// b. A system whose right-hand side is exactly zero gets a zero solution; NaN in b stays visible in x.
 CgResult conjugate_gradient(CgSpace& space, CgVector right_side, int64_t iterations, double tolerance);
 
 }  // namespace proxprop

@@ -53,8 +53,8 @@ ConvTransfer::ConvTransfer(const at::Tensor& input, ConvGeometry geometry, Train
   const auto dims = int64_t(geometry_.kernel_size.size());
   TORCH_CHECK(dims >= 1 && dims <= 3, "proxprop: convolutions have 1 to 3 spatial dimensions, got ", dims);
   TORCH_CHECK(
-      input.dim() == dims + 2,
-      "proxprop: a convolution over ", dims, " dimensions needs an input [N, C, *], got shape ", input.sizes());
+      input.dim() == dims + 2, "proxprop: a convolution over ", dims,
+      " dimensions needs an input [N, C, *], got shape ", input.sizes());
   TORCH_CHECK(
       geometry_.groups >= 1 && input.size(1) % geometry_.groups == 0 && geometry_.out_channels % geometry_.groups == 0,
       "proxprop: input channels (", input.size(1), ") and output channels (", geometry_.out_channels,
@@ -129,8 +129,8 @@ std::optional<Dimensions> ConvTransfer::dimensions() const {
   const auto taps = c10::multiply_integers(geometry_.kernel_size);
   const auto inputs = trained_.weight ? input_.size(1) / geometry_.groups * taps : 0;
   return Dimensions{
-      input_.size(0) * c10::multiply_integers(output_size_), inputs + (trained_.bias ? 1 : 0),
-      geometry_.out_channels, geometry_.groups};
+      input_.size(0) * c10::multiply_integers(output_size_), inputs + (trained_.bias ? 1 : 0), geometry_.out_channels,
+      geometry_.groups};
 }
 
 at::Tensor ConvTransfer::feature_gram() const {
@@ -175,8 +175,9 @@ SampleMatrix ConvTransfer::sample_matrix() const {
 at::Tensor ConvTransfer::output_rows(const at::Tensor& z) const {
   const auto per_group = geometry_.out_channels / geometry_.groups;
   // [N, groups, O / groups, positions] -> [groups, N * positions, O / groups]
-  return z.reshape({z.size(0), geometry_.groups, per_group, -1}).permute({1, 0, 3, 2}).reshape(
-      {geometry_.groups, -1, per_group});
+  return z.reshape({z.size(0), geometry_.groups, per_group, -1})
+      .permute({1, 0, 3, 2})
+      .reshape({geometry_.groups, -1, per_group});
 }
 
 }  // namespace proxprop

@@ -12,7 +12,8 @@ namespace proxprop {
 
 namespace {
 
-// Joint or per output, where the caller did not say: joint for maps without output structure, per output else. Layers say.
+// Joint or per output, where the caller did not say: joint for maps without output structure, per output else. Layers
+// say.
 Coupling resolve_coupling(const LinearTransfer& transfer, const Solver& solver) {
   const auto* cg = std::get_if<ConjugateGradient>(&solver);
   if (cg != nullptr && cg->coupling) {

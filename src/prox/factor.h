@@ -18,9 +18,9 @@ struct Factor {
   at::Tensor solve(const at::Tensor& right) const;
 };
 
-/// Where the matrix is not numerically positive definite, a growing multiple of I is added and the status says so; where it
-/// holds NaN or infinity the factor is NaN and the status `not_finite`. On CUDA the outcome is not waited for: the status is
-/// `ok`, and a failed factor is replaced by one with jitter on the device.
+/// Where the matrix is not numerically positive definite, a growing multiple of I is added and the status says so;
+/// where it holds NaN or infinity the factor is NaN and the status `not_finite`. On CUDA the outcome is not waited for:
+/// the status is `ok`, and a failed factor is replaced by one with jitter on the device.
 Factor factorize(const at::Tensor& gram, double damping);
 
 }  // namespace proxprop

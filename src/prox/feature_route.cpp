@@ -1,5 +1,6 @@
-// The feature route: V = (beta I + G)^-1 B with G = A^T A [d, d] and B = A^T g, one factor for all outputs. B is accumulated
-// in float64: the solve amplifies its rounding error by the condition number (3e6 at the paper's first convolution).
+// The feature route: V = (beta I + G)^-1 B with G = A^T A [d, d] and B = A^T g, one factor for all outputs. B is
+// accumulated in float64: the solve amplifies its rounding error by the condition number (3e6 at the paper's first
+// convolution).
 
 #include "prox/conjugate_gradient.h"
 #include "prox/factor.h"

@@ -45,8 +45,8 @@ double check_adjoint(const LinearTransfer& transfer, const at::Tensor& output_li
   auto right = at::zeros({}, left.options());
   for (size_t i = 0; i < x.size(); ++i) {
     TORCH_CHECK(
-        adjoint[i].sizes() == x[i].sizes(),
-        "proxprop: phi* gives shape ", adjoint[i].sizes(), " for a parameter of shape ", x[i].sizes());
+        adjoint[i].sizes() == x[i].sizes(), "proxprop: phi* gives shape ", adjoint[i].sizes(),
+        " for a parameter of shape ", x[i].sizes());
     right += (adjoint[i].to(at::kDouble) * x[i].to(at::kDouble)).sum();
   }
   const auto scale = image.to(at::kDouble).norm() * y.to(at::kDouble).norm();

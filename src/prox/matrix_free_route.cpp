@@ -1,5 +1,5 @@
-// The matrix-free route: conjugate gradients on eq. 16 with nothing but phi and phi*. <p, M p> = beta |p|^2 + |phi p|^2, so k
-// iterations take k applications and k - 1 adjoints; the right-hand side is the gradient itself.
+// The matrix-free route: conjugate gradients on eq. 16 with nothing but phi and phi*. <p, M p> = beta |p|^2 + |phi
+// p|^2, so k iterations take k applications and k - 1 adjoints; the right-hand side is the gradient itself.
 
 #include "prox/conjugate_gradient.h"
 #include "prox/routes.h"

@@ -30,7 +30,8 @@ inline std::vector<at::Tensor> from_matrix(
   for (const auto& shape : shapes) {
     const auto width = c10::multiply_integers(shape) / flat.size(0);
     auto block = flat.narrow(1, column, width);
-    parameters.push_back(block.to(dtype, /*non_blocking=*/false, /*copy=*/true, at::MemoryFormat::Contiguous).view(shape));
+    parameters.push_back(
+        block.to(dtype, /*non_blocking=*/false, /*copy=*/true, at::MemoryFormat::Contiguous).view(shape));
     column += width;
   }
   return parameters;

@@ -11,7 +11,8 @@ namespace {
 
 // One float64 operation costs about two float32 ones on the machines that we know.
 constexpr double float64_weight = 2.0;
-// Iterations that a matrix-free solve to working accuracy is charged with; what it takes depends on the condition number.
+// Iterations that a matrix-free solve to working accuracy is charged with; what it takes depends on the condition
+// number.
 constexpr double iterations_to_convergence = 100;
 
 struct Sizes {
@@ -102,8 +103,7 @@ Plan plan(const Problem& problem) {
   }
   if (problem.dimensions) {
     const Sizes sizes(*problem.dimensions);
-    result.candidates = {
-        sample_cost(problem, sizes), feature_cost(problem, sizes), matrix_free_cost(problem, &sizes)};
+    result.candidates = {sample_cost(problem, sizes), feature_cost(problem, sizes), matrix_free_cost(problem, &sizes)};
     for (auto& candidate : result.candidates) {
       candidate.relative = candidate.flops / std::max(1.0, 3 * sizes.forward());
     }

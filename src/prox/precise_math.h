@@ -6,8 +6,9 @@
 
 namespace proxprop {
 
-/// While one of these lives, float32 products are float32 products: no TF32 (the default of CUDA convolutions), no bfloat16
-/// inside. Rounded inputs would give a descent direction, but not V. The switches are LibTorch's own, which are global.
+/// While one of these lives, float32 products are float32 products: no TF32 (the default of CUDA convolutions), no
+/// bfloat16 inside. Rounded inputs would give a descent direction, but not V. The switches are LibTorch's own, which
+/// are global.
 class PreciseMath {
  public:
   PreciseMath() {

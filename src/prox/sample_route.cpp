@@ -2,15 +2,17 @@
 //
 //     (beta I + A^T A)^-1 A^T g = A^T (beta I + K)^-1 g,    K = A A^T,
 //
-// the direction is the ordinary weight gradient of g~ = (beta I + K)^-1 g: no d x d matrix, no second weight gradient. The
-// inverse is applied to the smaller of g [S, O] and A [S, d]. A column of ones in A (the bias) adds one to all entries
-// of K.
+// the direction is the ordinary weight gradient of g~ = (beta I + K)^-1 g: no d x d matrix, no second weight gradient.
+// The inverse is applied to the smaller of g [S, O] and A [S, d]. A column of ones in A (the bias) adds one to all
+// entries of K.
 
 #include "prox/conjugate_gradient.h"
+#include "prox/dense_product.h"
 #include "prox/factor.h"
 #include "prox/parameter_matrix.h"
 #include "prox/routes.h"
 #include "prox/symmetric_gram.h"
+#include "prox/tridiagonal.h"
 
 #include <ATen/ATen.h>
 
@@ -28,7 +30,7 @@ at::Tensor sample_gram(const SampleMatrix& samples) {
 
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   if (a.size(0) == 1) {
-    return at::mm(a[0], b[0]).unsqueeze(0);
+    return matrix_product(a[0], b[0]).unsqueeze(0);
   }
   return at::bmm(a, b);
 }
@@ -47,9 +49,9 @@ std::vector<at::Tensor> weight_gradient(
   return parts;
 }
 
-// (beta I + K)^-1 as an operator on columns. In float32 the inverse is formed in float64 and rounded once: its product then
-// runs at the speed of a GEMM, and the direction has relative error 2e-6 to 6e-6 at the paper's layers. In float64 the
-// factor solves directly.
+// (beta I + K)^-1 as an operator on columns. In float32 the inverse is formed in float64 and rounded once: its product
+// then runs at the speed of a GEMM, and the direction has relative error 2e-6 to 6e-6 at the paper's layers. In float64
+// the factor solves directly.
 class InverseOperator {
  public:
   InverseOperator(const Factor& factor, at::ScalarType dtype) : factor_(factor) {
@@ -85,8 +87,56 @@ std::vector<at::Tensor> exact_direction(
   return parts;
 }
 
-// x = A^T c is held as its coefficients c [groups, S, O]. With <x, y> = c_x^T K c_y and M A^T c = A^T (beta c + K c), an
-// iteration costs one product with K.
+// Whether K = Q T Q^T pays for `iterations` on `outputs` columns: about 16 S^3 operations (at the rate of products with
+// K) for the form and two products for the rotations, against one product and ten passes over memory per iteration.
+bool tridiagonal_form_pays(const at::Tensor& rows, int64_t iterations) {
+  const auto samples = double(rows.size(1));
+  const auto outputs = double(rows.size(2));
+  const auto product = 2 * samples * samples * outputs;
+  return 16 * samples * samples * samples + 2 * product < double(iterations) * (product + 300 * samples * outputs);
+}
+
+// CG per output in the coordinates of Q, in which K is tridiagonal. The smaller of A and the coefficients is rotated
+// back.
+ProximalStep tridiagonal_direction(
+    const LinearTransfer& transfer,
+    const SampleMatrix& samples,
+    const at::Tensor& rows,
+    const at::Tensor& gram,
+    double beta,
+    const ConjugateGradient& cg) {
+  ProximalStep step;
+  std::vector<at::Tensor> bases, coefficients;
+  bool converged = true;
+  for (int64_t group = 0; group < rows.size(0); ++group) {
+    const auto form = tridiagonalize(gram[group]);
+    bases.push_back(form.basis.to(rows.scalar_type()));
+    const auto rotated = matrix_product(bases.back().t(), rows[group]);
+    auto solution = tridiagonal_conjugate_gradient(form, beta, rotated, cg.iterations, cg.tolerance);
+    converged = converged && solution.converged;
+    coefficients.push_back(std::move(solution.coefficients));
+  }
+  const auto basis = at::stack(bases);
+  const auto rotated = at::stack(coefficients);
+  if (rows.size(-1) <= samples.matrix.size(-1)) {
+    step.direction = weight_gradient(transfer, samples, product(basis, rotated));
+  } else {
+    const auto shapes = transfer.parameter_shapes();
+    const auto transposed = rotated.transpose(1, 2);
+    if (samples.matrix.size(-1) > 0) {
+      const auto rotated_samples = product(basis.transpose(1, 2), samples.matrix);
+      step.direction.push_back(product(transposed, rotated_samples).view(shapes.front()));
+    }
+    if (samples.ones) {
+      step.direction.push_back(product(transposed, basis.sum(1).unsqueeze(-1)).view(shapes.back()));
+    }
+  }
+  step.summary.iterations = cg.iterations;
+  return step;
+}
+
+// x = A^T c is held as its coefficients c [groups, S, O]. With <x, y> = c_x^T K c_y and M A^T c = A^T (beta c + K c),
+// an iteration costs one product with K.
 class SampleSpace final : public CgSpace {
  public:
   SampleSpace(at::Tensor gram, double beta, Coupling coupling)
@@ -131,6 +181,11 @@ ProximalStep sample_route(const LinearTransfer& transfer, const at::Tensor& grad
   }
   const auto& cg = std::get<ConjugateGradient>(request.solver);
   const bool joint = request.coupling == Coupling::joint;
+  if (!joint && rows.is_cpu() && tridiagonal_form_pays(rows, cg.iterations)) {
+    auto result = tridiagonal_direction(transfer, samples, rows, gram, request.beta, cg);
+    result.summary.route = step.summary.route;
+    return result;
+  }
   const auto scale = power_of_two_scale(rows, joint ? at::IntArrayRef{} : at::IntArrayRef{1});
   SampleSpace space(gram.to(rows.scalar_type()), request.beta, request.coupling);
   auto result = conjugate_gradient(space, {rows * scale}, cg.iterations, cg.tolerance);

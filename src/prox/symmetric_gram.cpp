@@ -1,6 +1,9 @@
 #include "prox/symmetric_gram.h"
 
+#include "prox/dense_product.h"
+
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 
@@ -8,27 +11,45 @@ namespace proxprop {
 
 namespace {
 
-// Columns converted to float64 at a time: the panel stays in cache, and no float64 copy of X is ever whole.
-constexpr int64_t panel_columns = 512;
-// Row blocks of the lower triangle: with b blocks (b + 1) / (2 b) of the full product is computed.
-constexpr int64_t row_blocks = 5;
-constexpr int64_t smallest_block = 64;
+// Rows mirrored by one task.
+constexpr int64_t mirror_block = 32;
+
+// upper[i][j] = lower[j][i], in square blocks that stay in cache.
+void mirror_lower(double* gram, int64_t n) {
+  const auto blocks = (n + mirror_block - 1) / mirror_block;
+  at::parallel_for(0, blocks, 4, [&](int64_t begin, int64_t end) {
+    for (auto row = begin * mirror_block; row < std::min(n, end * mirror_block); row += mirror_block) {
+      for (auto column = row; column < n; column += mirror_block) {
+        for (auto i = row; i < std::min(n, row + mirror_block); ++i) {
+          for (auto j = std::max(column, i + 1); j < std::min(n, column + mirror_block); ++j) {
+            gram[i * n + j] = gram[j * n + i];
+          }
+        }
+      }
+    }
+  });
+}
+
+template <typename T>
+void fill_gram(const at::Tensor& x, const at::Tensor& gram) {
+  const auto n = x.size(0);
+  const Operand<T> rows{x.const_data_ptr<T>(), n, x.size(1), x.stride(0), x.stride(1)};
+  double* data = gram.mutable_data_ptr<double>();
+  dense_product<T, double>(rows, rows, data, n, Part::lower);
+  mirror_lower(data, n);
+}
 
 at::Tensor gram_of_matrix(const at::Tensor& x) {
-  const auto rows = x.size(0);
-  const auto columns = x.size(1);
-  auto gram = at::zeros({rows, rows}, x.options().dtype(at::kDouble));
-  const auto block = std::max(smallest_block, (rows + row_blocks - 1) / row_blocks);
-  for (int64_t column = 0; column < columns; column += panel_columns) {
-    const auto panel = x.narrow(1, column, std::min(panel_columns, columns - column)).to(at::kDouble).contiguous();
-    for (int64_t row = 0; row < rows; row += block) {
-      const auto height = std::min(block, rows - row);
-      auto target = gram.narrow(0, row, height).narrow(1, 0, row + height);
-      target.addmm_(panel.narrow(0, row, height), panel.narrow(0, 0, row + height).t());
-    }
+  if (!x.is_cpu()) {
+    const auto wide = x.to(at::kDouble);
+    return at::mm(wide, wide.t());
   }
-  gram.tril_();
-  gram.add_(gram.tril(-1).t());
+  auto gram = at::empty({x.size(0), x.size(0)}, x.options().dtype(at::kDouble));
+  if (x.scalar_type() == at::kFloat) {
+    fill_gram<float>(x, gram);
+  } else {
+    fill_gram<double>(x.to(at::kDouble), gram);
+  }
   return gram;
 }
 
@@ -37,6 +58,9 @@ at::Tensor gram_of_matrix(const at::Tensor& x) {
 at::Tensor symmetric_gram(const at::Tensor& x) {
   if (x.dim() == 2) {
     return gram_of_matrix(x);
+  }
+  if (x.size(0) == 1) {
+    return gram_of_matrix(x[0]).unsqueeze(0);
   }
   std::vector<at::Tensor> grams;
   grams.reserve(x.size(0));

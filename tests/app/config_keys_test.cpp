@@ -26,16 +26,19 @@ TEST(ConfigKeys, AreExactlyTheKeysOfRunJson) {
   std::vector<std::string> recorded, known;
   const train::Json json = train::config_to_json({});
   for (const auto& [section, members] : json.items()) {
-    for (const auto& [name, value] : members.items()) recorded.push_back(section + "." + name);
+    for (const auto& [name, value] : members.items())
+      recorded.push_back(section + "." + name);
   }
-  for (const Key& key : config_keys()) known.push_back(key.path());
+  for (const Key& key : config_keys())
+    known.push_back(key.path());
   EXPECT_EQ(known, recorded);
 }
 
 TEST(ConfigKeys, ReachTheMemberOfTheirName) {
   for (const Key& key : config_keys()) {
     train::Config config;
-    const std::string text = key.choices.empty() ? (key.path() == "train.deterministic" ? "true" : "1") : key.choices.back();
+    const std::string text =
+        key.choices.empty() ? (key.path() == "train.deterministic" ? "true" : "1") : key.choices.back();
     const bool fraction = key.bounds.high_excluded;
     assign(key, config, value_from_text(key, fraction ? "0.125" : text));
     const train::Json changed = train::config_to_json(config).at(key.section).at(key.name);
@@ -67,13 +70,15 @@ TEST(ConfigKeys, HaveTheAnnouncedNames) {
 
 TEST(ConfigKeys, DefaultsAreValid) {
   const train::Config config;
-  for (const Key& key : config_keys()) EXPECT_NO_THROW(value_from_text(key, value_text(key, config))) << key.path();
+  for (const Key& key : config_keys())
+    EXPECT_NO_THROW(value_from_text(key, value_text(key, config))) << key.path();
 }
 
 TEST(ValueFromText, ReadsListsWithAndWithoutBrackets) {
   const Key& hidden = *find_key("model.hidden");
   const Value expected = std::vector<int64_t>{512, 256};
-  for (const char* text : {"512,256", "[512, 256]", " 512 , 256 "}) EXPECT_EQ(value_from_text(hidden, text), expected);
+  for (const char* text : {"512,256", "[512, 256]", " 512 , 256 "})
+    EXPECT_EQ(value_from_text(hidden, text), expected);
   EXPECT_EQ(value_from_text(hidden, "[]"), Value(std::vector<int64_t>{}));
   const Value layers = std::vector<std::string>{"conv 16 5 padding=2", "relu"};
   EXPECT_EQ(value_from_text(*find_key("model.layers"), "conv 16 5 padding=2, relu"), layers);

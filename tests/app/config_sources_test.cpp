@@ -24,12 +24,18 @@ std::string message_of(Function&& function) {
 ConfigSources epochs_from(const std::vector<std::string>& names) {
   ConfigSources sources;
   for (const std::string& name : names) {
-    if (name == "file") sources.add_toml("[train]\nepochs = 11", "a.toml");
-    if (name == "scoped file") sources.add_toml("[compare.exact.train]\nepochs = 12", "b.toml");
-    if (name == "environment") sources.add_environment({"PROXPROP_TRAIN_EPOCHS=13"});
-    if (name == "set") sources.add_set("train.epochs=14");
-    if (name == "flag") sources.add_flag(*find_key("train.epochs"), "15");
-    if (name == "scoped set") sources.add_set("exact.train.epochs=16");
+    if (name == "file")
+      sources.add_toml("[train]\nepochs = 11", "a.toml");
+    if (name == "scoped file")
+      sources.add_toml("[compare.exact.train]\nepochs = 12", "b.toml");
+    if (name == "environment")
+      sources.add_environment({"PROXPROP_TRAIN_EPOCHS=13"});
+    if (name == "set")
+      sources.add_set("train.epochs=14");
+    if (name == "flag")
+      sources.add_flag(*find_key("train.epochs"), "15");
+    if (name == "scoped set")
+      sources.add_set("exact.train.epochs=16");
   }
   return sources;
 }
@@ -40,7 +46,8 @@ int64_t epochs(const ConfigSources& sources, const std::string& scope = "exact")
 
 train::Config with_sets(const std::vector<std::string>& assignments) {
   ConfigSources sources;
-  for (const std::string& assignment : assignments) sources.add_set(assignment);
+  for (const std::string& assignment : assignments)
+    sources.add_set(assignment);
   return sources.resolve().config;
 }
 
@@ -59,7 +66,9 @@ TEST(Precedence, LaterSourcesWinInWhateverOrderTheyAreAdded) {
   }
 }
 
-TEST(Precedence, OfOneSourceTheLastSettingWins) { EXPECT_EQ(with_sets({"train.seed=1", "train.seed=2"}).train.seed, 2U); }
+TEST(Precedence, OfOneSourceTheLastSettingWins) {
+  EXPECT_EQ(with_sets({"train.seed=1", "train.seed=2"}).train.seed, 2U);
+}
 
 TEST(Precedence, ScopedSettingsTouchOnlyTheirMethod) {
   const ConfigSources sources = epochs_from({"file", "scoped file", "scoped set"});
@@ -124,7 +133,8 @@ TEST(DependentDefaults, CgWithANumberBecomesIterations) {
 
 TEST(Environment, ForeignVariablesAreIgnoredAndTyposAreNot) {
   ConfigSources sources;
-  sources.add_environment({"PATH=/bin", "PROXPROP_DATA=/data", "PROXPROP_TRAIN_EPOCHS=", "PROXPROP_PLOTLY=x", "broken"});
+  sources.add_environment(
+      {"PATH=/bin", "PROXPROP_DATA=/data", "PROXPROP_TRAIN_EPOCHS=", "PROXPROP_PLOTLY=x", "broken"});
   EXPECT_EQ(sources.resolve().config.data.dir, "");
   const auto add = [&](const char* variable) { return [&, variable] { sources.add_environment({variable}); }; };
   EXPECT_EQ(

@@ -71,16 +71,19 @@ TEST(Toml, SyntaxErrorsAreFoundByLineAndColumn) {
 TEST(Toml, CompareHoldsMethodsAndTheirSettings) {
   ConfigSources sources;
   sources.add_toml(
-      "[compare]\nmethods = ['backprop', 'fast']\n[compare.fast.method]\nname = 'exact'\n[compare.backprop.optimizer]\nlr = 0.5",
+      "[compare]\nmethods = ['backprop', 'fast']\n[compare.fast.method]\nname = "
+      "'exact'\n[compare.backprop.optimizer]\nlr = 0.5",
       "a.toml");
   EXPECT_EQ(sources.methods(), (std::vector<std::string>{"backprop", "fast"}));
   EXPECT_EQ(sources.resolve("backprop").config.optimizer.lr, 0.5);
   EXPECT_EQ(sources.resolve("fast").config.method.name, "exact");
   EXPECT_TRUE(sources.names_method("fast"));
   EXPECT_FALSE(sources.names_method("backprop"));
-  EXPECT_EQ(complaint("[compare]\nmethod = 'exact'"), "a.toml:2:1: unknown key 'compare.method' (did you mean methods?)");
   EXPECT_EQ(
-      complaint("[compare.exact.train]\nepoch = 3"), "a.toml:2:1: unknown key 'train.epoch' (did you mean train.epochs?)");
+      complaint("[compare]\nmethod = 'exact'"), "a.toml:2:1: unknown key 'compare.method' (did you mean methods?)");
+  EXPECT_EQ(
+      complaint("[compare.exact.train]\nepoch = 3"),
+      "a.toml:2:1: unknown key 'train.epoch' (did you mean train.epochs?)");
 }
 
 TEST(Toml, AMissingFileIsAConfigError) {

@@ -10,8 +10,8 @@ namespace proxprop::test {
 
 /// How a process ended, and what it wrote.
 struct Outcome {
-  int code = -1;    ///< exit code; -1 when a signal ended it
-  int signal = 0;   ///< the signal that ended it
+  int code = -1;   ///< exit code; -1 when a signal ended it
+  int signal = 0;  ///< the signal that ended it
   std::string out;
   std::string err;
 };
@@ -21,7 +21,8 @@ class Process {
  public:
   /// `variables` ("NAME=value") are added to the environment; standard streams go to files in `scratch`.
   Process(
-      const std::filesystem::path& scratch, const std::vector<std::string>& arguments,
+      const std::filesystem::path& scratch,
+      const std::vector<std::string>& arguments,
       const std::vector<std::string>& variables = {});
   ~Process();
   Process(const Process&) = delete;

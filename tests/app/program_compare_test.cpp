@@ -14,14 +14,16 @@ class Compare : public Scene {
     std::istringstream lines(read_file(path(run + "/metrics.jsonl")));
     for (std::string line; std::getline(lines, line);) {
       const auto object = nlohmann::json::parse(line);
-      if (object.at("event") == kind) return object;
+      if (object.at("event") == kind)
+        return object;
     }
     return {};
   }
 };
 
 TEST_F(Compare, WritesOneReportOverAllMethodsAndPrintsTheTable) {
-  const Outcome outcome = run_small({"compare", "-q", "--methods=backprop,exact,cg3", "--epochs=2", "--out", path("c")});
+  const Outcome outcome =
+      run_small({"compare", "-q", "--methods=backprop,exact,cg3", "--epochs=2", "--out", path("c")});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(outcome.err, "");
   const std::string report = read_file(path("c/report.html"));
@@ -37,7 +39,8 @@ TEST_F(Compare, MethodsStartFromTheSameParametersAndSeeTheSameBatches) {
   ASSERT_EQ(run_small({"compare", "-q", "--methods=backprop,exact,cg3", "--epochs=1", "--out", path("c")}).code, 0);
   for (const char* method : {"exact", "cg3"}) {
     // Epoch 0 is the state before training; the first batch's loss is taken before the first step.
-    EXPECT_EQ(event(std::string("c/") + method, "epoch").at("train_loss"), event("c/backprop", "epoch").at("train_loss"));
+    EXPECT_EQ(
+        event(std::string("c/") + method, "epoch").at("train_loss"), event("c/backprop", "epoch").at("train_loss"));
     EXPECT_EQ(event(std::string("c/") + method, "step").at("loss"), event("c/backprop", "step").at("loss"));
   }
 }
@@ -58,7 +61,8 @@ TEST_F(Compare, ForceReplacesTheComparison) {
 
 TEST_F(Compare, ADivergedMethodDoesNotStopTheOthers) {
   const Outcome outcome = run_small(
-      {"compare", "-q", "--methods=backprop,exact", "--set", "backprop.optimizer.lr=1e30", "--epochs=1", "--out", path("c")});
+      {"compare", "-q", "--methods=backprop,exact", "--set", "backprop.optimizer.lr=1e30", "--epochs=1", "--out",
+       path("c")});
   EXPECT_EQ(outcome.code, 5) << outcome.err;
   EXPECT_FALSE(weights(path("c/exact")).empty());
   EXPECT_TRUE(fs::exists(path("c/report.html")));

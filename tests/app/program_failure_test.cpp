@@ -25,7 +25,8 @@ class SmallDisk {
     mounted_ = ::mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=600k") == 0;
   }
   ~SmallDisk() {
-    if (mounted_) ::umount2(folder_.c_str(), MNT_DETACH);
+    if (mounted_)
+      ::umount2(folder_.c_str(), MNT_DETACH);
   }
   SmallDisk(const SmallDisk&) = delete;
   SmallDisk& operator=(const SmallDisk&) = delete;
@@ -56,7 +57,8 @@ TEST_F(BadInput, ModelsThatDoNotFitAreConfigurationErrors) {
 TEST_F(BadInput, MissingDataAreReported) {
   expect_error(run({"train", "--data", "cifra10"}), 3, "(did you mean cifar10?)");
   fs::create_directories(path("empty"));
-  expect_error(run({"train", "--data", "cifar10", "--data-dir", path("empty"), "--out", path("run")}), 3, path("empty"));
+  expect_error(
+      run({"train", "--data", "cifar10", "--data-dir", path("empty"), "--out", path("run")}), 3, path("empty"));
   EXPECT_FALSE(fs::exists(path("run")));
 }
 
@@ -128,7 +130,8 @@ TEST_F(BadInput, DivergenceHasItsOwnExitCode) {
 TEST_F(BadInput, AFullDiskLosesNothing) {
   // File systems of a few hundred kB can only be made by root, and not in every container.
   const SmallDisk disk(path("small"));
-  if (!disk.mounted()) GTEST_SKIP() << "cannot mount a tmpfs";
+  if (!disk.mounted())
+    GTEST_SKIP() << "cannot mount a tmpfs";
   const Outcome full = run_small({"train", "-q", "--epochs=4", "--keep=9", "--out", path("small/run")});
   EXPECT_EQ(full.code, 1) << full.err;
   EXPECT_NE(full.err.find("No space left on device"), std::string::npos) << full.err;
@@ -143,7 +146,8 @@ TEST_F(BadInput, AFullDiskLosesNothing) {
 }
 
 TEST_F(BadInput, AFullStandardOutputIsAFailure) {
-  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
+  if (!fs::exists("/dev/full"))
+    GTEST_SKIP() << "no /dev/full";
   const int code = std::system(("'" PROXPROP_PROGRAM "' data list > /dev/full 2> '" + path("err") + "'").c_str());
   EXPECT_EQ(WEXITSTATUS(code), 1);
   EXPECT_EQ(read_file(path("err")), "proxprop: error: cannot write to standard output\n");

@@ -45,7 +45,9 @@ TEST_F(Interruption, TerminationSavesAndResumingGivesTheUndisturbedWeights) {
     EXPECT_TRUE(fs::exists(path(name + "/report.html")));
 
     ASSERT_EQ(run({"train", "-q", "--resume", "--out", path(name)}).code, 0);
-    EXPECT_EQ(weights(path(name)), weights(path("undisturbed")).empty() ? undisturbed_weights() : weights(path("undisturbed")));
+    EXPECT_EQ(
+        weights(path(name)),
+        weights(path("undisturbed")).empty() ? undisturbed_weights() : weights(path("undisturbed")));
   }
 }
 

@@ -38,9 +38,11 @@ TEST_F(Output, ADryRunIsAConfigurationFileForTheSameRun) {
 
 TEST_F(Output, TheResolvedConfigurationIsWrittenWithTheRun) {
   write("a.toml", "[train]\nepochs = 9\n[optimizer]\nlr = 0.5\n");
-  const Outcome outcome = run(
-      small({"train", "-q", "--config", path("a.toml"), "--set", "optimizer.lr=0.25", "--out", path("run"), "--epochs=1"}),
-      {"PROXPROP_OPTIMIZER_MOMENTUM=0.5"});
+  const Outcome outcome =
+      run(small(
+              {"train", "-q", "--config", path("a.toml"), "--set", "optimizer.lr=0.25", "--out", path("run"),
+               "--epochs=1"}),
+          {"PROXPROP_OPTIMIZER_MOMENTUM=0.5"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const auto config = nlohmann::json::parse(read_file(path("run/run.json"))).at("config");
   EXPECT_EQ(config.at("train").at("epochs"), 1);

@@ -12,7 +12,8 @@ namespace fs = std::filesystem;
 
 Scene::Scene() {
   std::string pattern = (fs::temp_directory_path() / "proxprop test-XXXXXX").string();  // a blank, on purpose
-  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
+  if (::mkdtemp(pattern.data()) == nullptr)
+    throw std::runtime_error("mkdtemp failed");
   folder = pattern;
 }
 
@@ -52,13 +53,16 @@ bool wait_for_checkpoint(Process& process, const fs::path& run_folder) {
     std::error_code error;
     for (const auto& entry : fs::recursive_directory_iterator(run_folder / "checkpoints", error)) {
       const std::string name = entry.path().filename().string();
-      if (!error && !name.starts_with(".")) return true;
+      if (!error && !name.starts_with("."))
+        return true;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   return false;
 }
 
-std::string weights(const fs::path& run_folder) { return read_file(run_folder / "checkpoints" / "model.safetensors"); }
+std::string weights(const fs::path& run_folder) {
+  return read_file(run_folder / "checkpoints" / "model.safetensors");
+}
 
 }  // namespace proxprop::test

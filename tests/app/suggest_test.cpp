@@ -31,4 +31,6 @@ TEST(Nearest, IsSilentWhereNothingIsNear) {
   EXPECT_EQ(nearest("word", {}), "");
 }
 
-TEST(DidYouMean, NamesTheNearest) { EXPECT_EQ(did_you_mean("--epoch", {"--eps", "--epochs"}), " (did you mean --epochs?)"); }
+TEST(DidYouMean, NamesTheNearest) {
+  EXPECT_EQ(did_you_mean("--epoch", {"--eps", "--epochs"}), " (did you mean --epochs?)");
+}

@@ -144,7 +144,8 @@ void expect_accurate(Model& model, const at::Tensor& images, const at::Tensor& l
         .backward();
     for (const auto& layer : layers) {
       const auto error = relative_error(direction_of(layer), reference_direction(layer, tau_theta));
-      ::testing::Test::RecordProperty(layer.name + "_tau" + std::to_string(tau_theta) + "_" + when, std::to_string(error));
+      ::testing::Test::RecordProperty(
+          layer.name + "_tau" + std::to_string(tau_theta) + "_" + when, std::to_string(error));
       std::printf("%-6s tau_theta %-5g %-9s relative error %.1e\n", layer.name.c_str(), tau_theta, when, error);
       EXPECT_LE(error, bound) << layer.name << ", tau_theta = " << tau_theta << ", " << when;
     }
@@ -173,8 +174,9 @@ TEST(PaperAccuracy, MlpDirectionIsWithinOneInAHundredThousand) {
   PaperMlp model(0.05);
   expect_accurate(model, records->first, records->second, 1e-5, "initial");
   model.set_tau_theta(0.05);
-  train(model, torch::optim::SGD(model.parameters(), torch::optim::SGDOptions(1.0).momentum(0.95).nesterov(true)),
-        records->first, records->second, 10);
+  train(
+      model, torch::optim::SGD(model.parameters(), torch::optim::SGDOptions(1.0).momentum(0.95).nesterov(true)),
+      records->first, records->second, 10);
   expect_accurate(model, records->first, records->second, 1e-5, "trained");
 }
 
@@ -187,8 +189,9 @@ TEST(PaperAccuracy, ConvNetDirectionIsWithinOneInAThousand) {
   PaperConvNet model(1.0);
   expect_accurate(model, records->first, records->second, 1e-3, "initial");
   model.set_tau_theta(1.0);
-  train(model, torch::optim::Adam(model.parameters(), torch::optim::AdamOptions(1e-3)), records->first,
-        records->second, 20);
+  train(
+      model, torch::optim::Adam(model.parameters(), torch::optim::AdamOptions(1e-3)), records->first, records->second,
+      20);
   expect_accurate(model, records->first, records->second, 1e-3, "trained");
 }
 

@@ -242,8 +242,7 @@ TEST(ProximalOptions, InvalidValuesAreNamed) {
   for (const double tau_theta : {0.0, -1.0, std::nan(""), HUGE_VAL}) {
     EXPECT_THROW(proximal_direction(*instance.transfer, instance.grad_output, {tau_theta}), c10::Error);
   }
-  EXPECT_THROW(
-      proximal_direction(*instance.transfer, instance.grad_output, {1.0, ConjugateGradient{0}}), c10::Error);
+  EXPECT_THROW(proximal_direction(*instance.transfer, instance.grad_output, {1.0, ConjugateGradient{0}}), c10::Error);
   EXPECT_THROW(
       proximal_direction(*instance.transfer, instance.grad_output, {1.0, ConjugateGradient{3, -1.0}}), c10::Error);
 }

@@ -44,8 +44,8 @@ TEST_P(Routes, ConjugateGradientsAgreeOnEveryRoute) {
   for (const auto coupling : {Coupling::joint, Coupling::per_output}) {
     for (const int64_t iterations : {1, 2, 3, 5}) {
       const ConjugateGradient cg{iterations, 0.0, coupling};
-      const auto reference = proximal_direction(
-          *instance.transfer, instance.grad_output, {0.5, cg, Scaling::sum, Route::matrix_free});
+      const auto reference =
+          proximal_direction(*instance.transfer, instance.grad_output, {0.5, cg, Scaling::sum, Route::matrix_free});
       for (const auto route : {Route::sample_gram, Route::feature_gram}) {
         const auto step = proximal_direction(*instance.transfer, instance.grad_output, {0.5, cg, Scaling::sum, route});
         EXPECT_EQ(step.summary.iterations, iterations);
@@ -115,7 +115,9 @@ TEST_P(Routes, GramsEqualTheDenseOnes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Transfers, Routes, ::testing::ValuesIn(transfer_cases()),
+    Transfers,
+    Routes,
+    ::testing::ValuesIn(transfer_cases()),
     [](const ::testing::TestParamInfo<TransferCase>& parameter) { return parameter.param.name; });
 
 }  // namespace

@@ -12,8 +12,8 @@
 
 namespace proxprop::testing {
 
-/// Pixels [N, 3, 32, 32] float32 in [0, 1] and labels [N], the first `count` records of the first training file; nothing
-/// where the data is not there.
+/// Pixels [N, 3, 32, 32] float32 in [0, 1] and labels [N], the first `count` records of the first training file;
+/// nothing where the data is not there.
 inline std::optional<std::pair<at::Tensor, at::Tensor>> cifar_records(int64_t count) {
   constexpr int64_t record_bytes = 1 + 3 * 32 * 32;
   std::vector<std::filesystem::path> folders;

@@ -1,5 +1,6 @@
 #pragma once
-// The judge of every route: M = beta I + phi* phi as a dense float64 matrix, its columns built one by one from phi alone.
+// The judge of every route: M = beta I + phi* phi as a dense float64 matrix, its columns built one by one from phi
+// alone.
 
 #include <proxprop/prox/linear_transfer.h>
 #include <proxprop/prox/options.h>

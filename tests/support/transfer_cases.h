@@ -31,8 +31,7 @@ inline TransferInstance make_dense(
   at::manual_seed(1);
   const auto input = at::randn(input_size, at::kDouble).to(dtype);
   input_size.back() = outputs;
-  return {
-      std::make_shared<DenseTransfer>(input, outputs, trained), at::randn(input_size, at::kDouble).to(dtype)};
+  return {std::make_shared<DenseTransfer>(input, outputs, trained), at::randn(input_size, at::kDouble).to(dtype)};
 }
 
 inline TransferInstance make_conv(

@@ -28,17 +28,21 @@ Checkpoint checkpoint_at(int64_t step) {
 }
 
 void save(const fs::path& folder, std::initializer_list<int64_t> steps) {
-  for (const int64_t step : steps) save_checkpoint(folder, checkpoint_at(step));
+  for (const int64_t step : steps)
+    save_checkpoint(folder, checkpoint_at(step));
 }
 
 std::vector<std::string> names(const fs::path& folder) {
   std::vector<std::string> all;
-  for (const auto& entry : fs::directory_iterator(folder)) all.push_back(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(folder))
+    all.push_back(entry.path().filename().string());
   std::sort(all.begin(), all.end());
   return all;
 }
 
-std::string name(int64_t step) { return "step-000000" + std::to_string(step) + ".safetensors"; }
+std::string name(int64_t step) {
+  return "step-000000" + std::to_string(step) + ".safetensors";
+}
 
 TEST(Checkpoint, ComesBackWhole) {
   const TemporaryFolder folder;

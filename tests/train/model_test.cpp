@@ -14,16 +14,29 @@ const Shape kCifar = {3, 32, 32};
 
 ModelConfig every_kind_of_layer() {
   ModelConfig config;
-  config.layers = {"conv 8 3x5 padding=1x2 bias=false", "batch_norm", "leaky_relu 0.1", "max_pool 2", "conv 6 3 stride=2 groups=2",
-                   "tanh", "avg_pool 2 stride=1 padding=1", "conv 4 2 dilation=2", "sigmoid", "flatten", "dropout 0.25", "linear 9 bias=false",
-                   "batch_norm", "relu"};
+  config.layers = {
+      "conv 8 3x5 padding=1x2 bias=false",
+      "batch_norm",
+      "leaky_relu 0.1",
+      "max_pool 2",
+      "conv 6 3 stride=2 groups=2",
+      "tanh",
+      "avg_pool 2 stride=1 padding=1",
+      "conv 4 2 dilation=2",
+      "sigmoid",
+      "flatten",
+      "dropout 0.25",
+      "linear 9 bias=false",
+      "batch_norm",
+      "relu"};
   return config;
 }
 
 ModelConfig named(const std::string& name) {
   ModelConfig config;
   config.name = name;
-  if (name == "mlp") config.hidden = {20, 10};
+  if (name == "mlp")
+    config.hidden = {20, 10};
   return config;
 }
 
@@ -87,7 +100,8 @@ TEST(Model, LayersGiveTheShapesThatWereForetold) {
   at::Tensor value = at::rand({4, 3, 32, 32});
   for (size_t i = 0; i < layers.size(); ++i) {
     EXPECT_EQ(value.sizes().slice(1), at::IntArrayRef(layers[i].input));
-    torch::nn::Sequential one(torch::OrderedDict<std::string, torch::nn::AnyModule>{{"layer", *(model->begin() + static_cast<int64_t>(i))}});
+    torch::nn::Sequential one(
+        torch::OrderedDict<std::string, torch::nn::AnyModule>{{"layer", *(model->begin() + static_cast<int64_t>(i))}});
     value = one->forward(value);
     EXPECT_EQ(value.sizes().slice(1), at::IntArrayRef(layers[i].output));
   }
@@ -98,7 +112,8 @@ TEST(Model, TheOutputLayerIsExplicitAndEveryOtherProximal) {
   for (const std::string name : {"exact", "cg"}) {
     torch::nn::Sequential model = seeded(named("convnet"), name);
     int64_t proximal = 0;
-    for (const auto& child : model->children()) proximal += dynamic_cast<nn::ProximalLayer*>(child.get()) != nullptr;
+    for (const auto& child : model->children())
+      proximal += dynamic_cast<nn::ProximalLayer*>(child.get()) != nullptr;
     EXPECT_EQ(proximal, 3);
     EXPECT_NE(model->children().back()->as<torch::nn::Linear>(), nullptr);
   }
@@ -129,29 +144,42 @@ TEST(Model, ThePlanNamesEveryLayerWithItsSizes) {
 }
 
 TEST(Model, ImpossibleShapesAreNamed) {
-  EXPECT_EQ(complaint_about({"conv 4 3", "linear 5"}),
-            "model.layers[1] \"linear 5\": its input is 4 x 30 x 30; put \"flatten\" before it");
-  EXPECT_EQ(complaint_about({"flatten", "conv 4 3"}),
-            "model.layers[1] \"conv 4 3\": it needs channels x height x width, but its input is a vector of 3072 entries; put it "
-            "before \"flatten\"");
-  EXPECT_EQ(complaint_about({"max_pool 16", "conv 4 3"}),
-            "model.layers[1] \"conv 4 3\": its input is 3 x 2 x 2, and with the padding (0 x 0) smaller than the kernel (3 x 3, "
-            "dilation 1 x 1)");
-  EXPECT_EQ(complaint_about({"conv 4 3 groups=2"}),
-            "model.layers[0] \"conv 4 3 groups=2\": groups = 2 must divide the 3 input and the 4 output channels");
-  EXPECT_EQ(complaint(named("convnet"), {1, 4, 4}),
-            "convnet layer[8] \"max_pool 2\": its input is 20 x 1 x 1, and with the padding (0 x 0) smaller than the kernel (2 x "
-            "2, dilation 1 x 1)");
+  EXPECT_EQ(
+      complaint_about({"conv 4 3", "linear 5"}),
+      "model.layers[1] \"linear 5\": its input is 4 x 30 x 30; put \"flatten\" before it");
+  EXPECT_EQ(
+      complaint_about({"flatten", "conv 4 3"}),
+      "model.layers[1] \"conv 4 3\": it needs channels x height x width, but its input is a vector of 3072 entries; "
+      "put it "
+      "before \"flatten\"");
+  EXPECT_EQ(
+      complaint_about({"max_pool 16", "conv 4 3"}),
+      "model.layers[1] \"conv 4 3\": its input is 3 x 2 x 2, and with the padding (0 x 0) smaller than the kernel (3 x "
+      "3, "
+      "dilation 1 x 1)");
+  EXPECT_EQ(
+      complaint_about({"conv 4 3 groups=2"}),
+      "model.layers[0] \"conv 4 3 groups=2\": groups = 2 must divide the 3 input and the 4 output channels");
+  EXPECT_EQ(
+      complaint(named("convnet"), {1, 4, 4}),
+      "convnet layer[8] \"max_pool 2\": its input is 20 x 1 x 1, and with the padding (0 x 0) smaller than the kernel "
+      "(2 x "
+      "2, dilation 1 x 1)");
 }
 
 TEST(Model, MistakesInTheListOfLayersAreNamed) {
-  EXPECT_EQ(complaint_about({"conv 16 5 paddin=2"}),
-            "model.layers[0] \"conv 16 5 paddin=2\": unknown option 'paddin'; conv takes stride, padding, dilation, groups, bias");
+  EXPECT_EQ(
+      complaint_about({"conv 16 5 paddin=2"}),
+      "model.layers[0] \"conv 16 5 paddin=2\": unknown option 'paddin'; conv takes stride, padding, dilation, groups, "
+      "bias");
   EXPECT_EQ(complaint_about({"conv 16"}), "model.layers[0] \"conv 16\": the kernel size is missing");
   EXPECT_EQ(complaint_about({"relu 3"}), "model.layers[0] \"relu 3\": nothing was expected at '3'");
-  EXPECT_EQ(complaint_about({"flatten", "linear 0"}),
-            "model.layers[1] \"linear 0\": the number of outputs must be an integer from 1 to 1073741824, got '0'");
-  EXPECT_EQ(complaint_about({"dropout 1.5"}), "model.layers[0] \"dropout 1.5\": the probability must be a number in [0, 1), got '1.5'");
+  EXPECT_EQ(
+      complaint_about({"flatten", "linear 0"}),
+      "model.layers[1] \"linear 0\": the number of outputs must be an integer from 1 to 1073741824, got '0'");
+  EXPECT_EQ(
+      complaint_about({"dropout 1.5"}),
+      "model.layers[0] \"dropout 1.5\": the probability must be a number in [0, 1), got '1.5'");
   EXPECT_NE(complaint_about({"lstm 5"}).find("unknown layer 'lstm'"), std::string::npos);
   EXPECT_NE(complaint_about({""}).find("unknown layer ''"), std::string::npos);
   EXPECT_NE(complaint_about({"conv 4 3 bias=false bias=true"}).find("given twice"), std::string::npos);
@@ -165,10 +193,17 @@ TEST(Model, MistakesInTheMethodAreNamed) {
     change(config);
     return message_of<ConfigError>([&] { build_model(model_layers(named("mlp"), kCifar, 10), config); });
   };
-  EXPECT_EQ(complaint_of([](MethodConfig& config) { config.name = "cg3"; }), "method.name must be backprop, exact or cg, got 'cg3'");
-  EXPECT_EQ(complaint_of([](MethodConfig& config) { config.tau_theta = 0; }), "method.tau_theta must be positive, got 0");
-  EXPECT_EQ(complaint_of([](MethodConfig& config) { config.cg_iterations = 0; }), "method.cg_iterations must be at least 1, got 0");
-  EXPECT_EQ(complaint_of([](MethodConfig& config) { config.scaling = "max"; }), "method.scaling must be sum or mean, got 'max'");
+  EXPECT_EQ(
+      complaint_of([](MethodConfig& config) { config.name = "cg3"; }),
+      "method.name must be backprop, exact or cg, got 'cg3'");
+  EXPECT_EQ(
+      complaint_of([](MethodConfig& config) { config.tau_theta = 0; }), "method.tau_theta must be positive, got 0");
+  EXPECT_EQ(
+      complaint_of([](MethodConfig& config) { config.cg_iterations = 0; }),
+      "method.cg_iterations must be at least 1, got 0");
+  EXPECT_EQ(
+      complaint_of([](MethodConfig& config) { config.scaling = "max"; }),
+      "method.scaling must be sum or mean, got 'max'");
 }
 
 }  // namespace

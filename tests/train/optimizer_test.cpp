@@ -55,13 +55,15 @@ void expect_equal(const torch::nn::Sequential& a, const torch::nn::Sequential& b
 
 void copy_parameters(const torch::nn::Sequential& from, torch::nn::Sequential& to) {
   const torch::NoGradGuard no_grad;
-  for (const auto& parameter : from->named_parameters()) to->named_parameters()[parameter.key()].copy_(parameter.value());
+  for (const auto& parameter : from->named_parameters())
+    to->named_parameters()[parameter.key()].copy_(parameter.value());
 }
 
 TEST(Optimizer, StateSurvivesByName) {
   for (const std::string& name : kAll) {
     Problem first(name);
-    for (int i = 0; i < 3; ++i) first.step();
+    for (int i = 0; i < 3; ++i)
+      first.step();
     Problem second(name);
     copy_parameters(first.model, second.model);
     restore_optimizer_state(*second.optimizer, *second.model, optimizer_state(*first.optimizer, *first.model));
@@ -116,11 +118,14 @@ TEST(Optimizer, ImpossibleSettingsAreNamed) {
   };
   EXPECT_EQ(complaint([](OptimizerConfig& config) { config.lr = 0; }), "optimizer.lr must be positive, got 0");
   EXPECT_EQ(complaint([](OptimizerConfig& config) { config.beta1 = 1; }), "optimizer.beta1 must lie in [0, 1), got 1");
-  EXPECT_EQ(complaint([](OptimizerConfig& config) { config.momentum = 0; }),
-            "optimizer.name = nesterov needs optimizer.momentum > 0; sgd has none");
-  EXPECT_EQ(complaint([](OptimizerConfig& config) { config.name = "sdg"; }),
-            "optimizer.name must be sgd, momentum, nesterov, adam, adamw, rmsprop or lbfgs, got 'sdg'");
-  EXPECT_NE(complaint([](OptimizerConfig& config) { config.name = "lbfgs"; }).find("no weight decay"), std::string::npos);
+  EXPECT_EQ(
+      complaint([](OptimizerConfig& config) { config.momentum = 0; }),
+      "optimizer.name = nesterov needs optimizer.momentum > 0; sgd has none");
+  EXPECT_EQ(
+      complaint([](OptimizerConfig& config) { config.name = "sdg"; }),
+      "optimizer.name must be sgd, momentum, nesterov, adam, adamw, rmsprop or lbfgs, got 'sdg'");
+  EXPECT_NE(
+      complaint([](OptimizerConfig& config) { config.name = "lbfgs"; }).find("no weight decay"), std::string::npos);
 }
 
 TEST(Optimizer, LbfgsIsRefusedWhereItIsNotSound) {

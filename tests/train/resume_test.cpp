@@ -32,7 +32,8 @@ Trace run(const Config& config, const Dataset& dataset, const std::vector<int64_
   Trace trace;
   for (size_t i = 0; i <= stops.size(); ++i) {
     Recorder recorder;
-    if (i < stops.size()) recorder.stop_after = stops[i];
+    if (i < stops.size())
+      recorder.stop_after = stops[i];
     train(config, dataset, options_for(recorder, folder.path(), i > 0));
     append(trace, recorder);
     EXPECT_EQ(trace.end.status, i < stops.size() ? "interrupted" : "finished");
@@ -42,7 +43,9 @@ Trace run(const Config& config, const Dataset& dataset, const std::vector<int64_
   return trace;
 }
 
-bool same_bits(double a, double b) { return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b); }
+bool same_bits(double a, double b) {
+  return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b);
+}
 
 void expect_identical(const Trace& a, const Trace& b, const std::string& what) {
   ASSERT_EQ(a.steps.size(), b.steps.size()) << what;
@@ -62,7 +65,8 @@ void expect_identical(const Trace& a, const Trace& b, const std::string& what) {
   EXPECT_EQ(a.end.best_epoch, b.end.best_epoch) << what;
   EXPECT_TRUE(same_bits(a.end.best_validation_accuracy, b.end.best_validation_accuracy)) << what;
   ASSERT_EQ(a.weights.size(), b.weights.size()) << what;
-  for (const auto& [name, tensor] : a.weights) EXPECT_TRUE(tensor.equal(b.weights.at(name))) << what << ", " << name;
+  for (const auto& [name, tensor] : a.weights)
+    EXPECT_TRUE(tensor.equal(b.weights.at(name))) << what << ", " << name;
 }
 
 Config with_optimizer(const std::string& name) {
@@ -96,8 +100,8 @@ TEST(Resume, IsBitIdenticalWithDropoutAndBatchNormAndConvolutions) {
   const Dataset dataset = banded_dataset();
   Config config = small_config();
   config.model.hidden.clear();
-  config.model.layers = {"conv 4 3 padding=1", "batch_norm", "relu", "max_pool 2", "flatten", "dropout 0.5", "linear 10", "tanh",
-                         "dropout 0.2"};
+  config.model.layers = {"conv 4 3 padding=1", "batch_norm", "relu", "max_pool 2", "flatten",
+                         "dropout 0.5",        "linear 10",  "tanh", "dropout 0.2"};
   for (const std::string method : {"backprop", "exact", "cg"}) {
     config.method.name = method;
     for (const std::string dtype : {"float32", "float64"}) {
@@ -118,7 +122,8 @@ TEST(Resume, GoesOnFromAFractionOfAnEpochAfterACrash) {
   struct Crash {};
   struct CrashingObserver : Observer {
     void on_step(const StepEvent& step) override {
-      if (step.step == 9) throw Crash();
+      if (step.step == 9)
+        throw Crash();
     }
   } crashing;
   TrainerOptions options;
@@ -174,8 +179,9 @@ TEST(Resume, RefusesAnotherRunsCheckpoint) {
   Config config = small_config();
   train(config, dataset, options_for(recorder, folder.path()));
   config.optimizer.lr = 0.2;
-  EXPECT_EQ(message_of<ConfigError>([&] { train(config, dataset, options_for(recorder, folder.path(), true)); }),
-            "cannot resume: optimizer.lr was 0.1 in the checkpoint and is 0.2 now");
+  EXPECT_EQ(
+      message_of<ConfigError>([&] { train(config, dataset, options_for(recorder, folder.path(), true)); }),
+      "cannot resume: optimizer.lr was 0.1 in the checkpoint and is 0.2 now");
   EXPECT_THROW(train(small_config(), banded_dataset(80), options_for(recorder, folder.path(), true)), ConfigError);
 }
 

@@ -14,7 +14,7 @@
 namespace proxprop::train {
 namespace {
 
-const std::vector<std::string> kDtypes = {"BOOL", "U8", "I8",  "I16", "I32", "I64", "U16",    "U32",
+const std::vector<std::string> kDtypes = {"BOOL", "U8",  "I8",   "I16", "I32", "I64",     "U16",    "U32",
                                           "U64",  "F16", "BF16", "F32", "F64", "F8_E4M3", "F8_E5M2"};
 
 // Any bytes are a tensor of any type, NaN payloads included; Booleans are 0 or 1.
@@ -23,23 +23,27 @@ at::Tensor any_tensor() {
   const auto shape = *rc::gen::resize(4, rc::gen::container<std::vector<int64_t>>(rc::gen::inRange<int64_t>(0, 4)));
   at::Tensor tensor = at::empty(shape, type);
   auto* bytes = static_cast<uint8_t*>(tensor.mutable_data_ptr());
-  for (size_t i = 0; i < tensor.nbytes(); ++i) bytes[i] = *rc::gen::inRange(0, type == at::kBool ? 2 : 256);
+  for (size_t i = 0; i < tensor.nbytes(); ++i)
+    bytes[i] = *rc::gen::inRange(0, type == at::kBool ? 2 : 256);
   return tensor;
 }
 
 std::string any_name() {
   static const std::vector<std::string> letters = {"a", "b", ".", "_", "\"", "\\", "\n", "{", "ä", "层", " "};
   std::string name;
-  for (const std::string& letter : *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(letters))) name += letter;
+  for (const std::string& letter : *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(letters)))
+    name += letter;
   return name;
 }
 
 Safetensors any_content() {
   Safetensors content;
   const int tensors = *rc::gen::inRange(0, 6);
-  for (int i = 0; i < tensors; ++i) content.tensors.insert_or_assign(any_name(), any_tensor());
+  for (int i = 0; i < tensors; ++i)
+    content.tensors.insert_or_assign(any_name(), any_tensor());
   const int entries = *rc::gen::inRange(0, 4);
-  for (int i = 0; i < entries; ++i) content.metadata.insert_or_assign(any_name(), any_name());
+  for (int i = 0; i < entries; ++i)
+    content.metadata.insert_or_assign(any_name(), any_name());
   return content;
 }
 
@@ -49,9 +53,11 @@ bool same(const at::Tensor& a, const at::Tensor& b) {
 }
 
 bool same(const Safetensors& a, const Safetensors& b) {
-  if (a.metadata != b.metadata || a.tensors.size() != b.tensors.size()) return false;
+  if (a.metadata != b.metadata || a.tensors.size() != b.tensors.size())
+    return false;
   for (const auto& [name, tensor] : a.tensors) {
-    if (!b.tensors.contains(name) || !same(tensor, b.tensors.at(name))) return false;
+    if (!b.tensors.contains(name) || !same(tensor, b.tensors.at(name)))
+      return false;
   }
   return true;
 }
@@ -66,7 +72,9 @@ std::string complaint(const std::string& bytes) {
 }
 
 Safetensors small_content() {
-  return {{{"weight", at::arange(6, at::kFloat).reshape({2, 3})}, {"count", at::scalar_tensor(5, at::kLong)}}, {{"key", "value"}}};
+  return {
+      {{"weight", at::arange(6, at::kFloat).reshape({2, 3})}, {"count", at::scalar_tensor(5, at::kLong)}},
+      {{"key", "value"}}};
 }
 
 RC_GTEST_PROP(Safetensors, RoundTrip, ()) {
@@ -82,7 +90,8 @@ RC_GTEST_PROP(Safetensors, AFileThatIsCutOffIsRefused, ()) {
 RC_GTEST_PROP(Safetensors, AnyChangedBytesAreRefusedOrReadButNeverTrusted, ()) {
   std::string bytes = to_safetensors(small_content());
   const int changes = *rc::gen::inRange(1, 4);
-  for (int i = 0; i < changes; ++i) bytes[*rc::gen::inRange<size_t>(0, bytes.size())] = *rc::gen::arbitrary<char>();
+  for (int i = 0; i < changes; ++i)
+    bytes[*rc::gen::inRange<size_t>(0, bytes.size())] = *rc::gen::arbitrary<char>();
   complaint(bytes);  // under the sanitizers: no crash, no other exception
 }
 
@@ -117,8 +126,8 @@ TEST(Safetensors, HostileHeadersAreRefused) {
   EXPECT_EQ(complaint(with_header(tensor("\"F32\"", "[1]", "[0,4]"), four)), "");
 
   EXPECT_NE(complaint(""), "");
-  EXPECT_NE(complaint(std::string(8, '\xff')), "");                                        // a header of 2^64 - 1 bytes
-  EXPECT_NE(complaint(std::string("\x00\xe1\xf5\x05\x00\x00\x00\x00", 8)), "");            // one of 100 MB, not there
+  EXPECT_NE(complaint(std::string(8, '\xff')), "");                              // a header of 2^64 - 1 bytes
+  EXPECT_NE(complaint(std::string("\x00\xe1\xf5\x05\x00\x00\x00\x00", 8)), "");  // one of 100 MB, not there
   EXPECT_NE(complaint(with_header("")), "");
   EXPECT_NE(complaint(with_header("[]")), "");
   EXPECT_NE(complaint(with_header("{")), "");
@@ -134,17 +143,25 @@ TEST(Safetensors, HostileHeadersAreRefused) {
   EXPECT_NE(complaint(with_header(tensor("\"F32\"", "[1]", "[4,0]"), four)), "");
   EXPECT_NE(complaint(with_header(tensor("\"F32\"", "[2]", "[0,8]"), four)).find("do not lie in"), std::string::npos);
   EXPECT_NE(complaint(with_header(tensor("\"F32\"", "[1]", "[0,18446744073709551615]"), four)), "");
-  EXPECT_NE(complaint(with_header(tensor("\"F32\"", "[4611686018427387904,4,1]", "[0,0]"))).find("too large"), std::string::npos);
-  EXPECT_NE(complaint(with_header(tensor("\"F32\"", "[4611686018427387905]", "[0,4]"), four)), "");  // times 4 is 4, modulo 2^64
+  EXPECT_NE(
+      complaint(with_header(tensor("\"F32\"", "[4611686018427387904,4,1]", "[0,0]"))).find("too large"),
+      std::string::npos);
+  EXPECT_NE(
+      complaint(with_header(tensor("\"F32\"", "[4611686018427387905]", "[0,4]"), four)),
+      "");  // times 4 is 4, modulo 2^64
   EXPECT_NE(complaint(with_header(tensor("\"F32\"", "[0,9223372036854775807,9223372036854775807]", "[0,0]"))), "");
-  EXPECT_NE(complaint(with_header(tensor("\"F32\"", "[1]", "[0,4]"), four + four)).find("unused bytes at the end"),
-            std::string::npos);
-  EXPECT_NE(complaint(with_header(tensor("\"F32\"", "[1]", "[4,8]"), four + four)).find("unused bytes before"), std::string::npos);
+  EXPECT_NE(
+      complaint(with_header(tensor("\"F32\"", "[1]", "[0,4]"), four + four)).find("unused bytes at the end"),
+      std::string::npos);
+  EXPECT_NE(
+      complaint(with_header(tensor("\"F32\"", "[1]", "[4,8]"), four + four)).find("unused bytes before"),
+      std::string::npos);
 }
 
 TEST(Safetensors, OverlappingTensorsAreRefused) {
   const std::string header =
-      "{\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,3]},\"b\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[1,4]}}";
+      "{\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,3]},\"b\":{\"dtype\":\"U8\",\"shape\":[3],\"data_"
+      "offsets\":[1,4]}}";
   EXPECT_NE(complaint(with_header(header, std::string(4, '\0'))).find("overlaps"), std::string::npos);
 }
 

@@ -9,10 +9,13 @@ namespace {
 constexpr int64_t kBatches = 10;
 constexpr int64_t kEpochs = 6;
 
-Schedule make(const ScheduleConfig& config) { return Schedule(config, kBatches, kEpochs); }
+Schedule make(const ScheduleConfig& config) {
+  return Schedule(config, kBatches, kEpochs);
+}
 
 TEST(Schedule, ConstantIsOneThroughout) {
-  for (const int64_t step : {0, 5, 59, 1000}) EXPECT_EQ(make({}).factor(step), 1.0);
+  for (const int64_t step : {0, 5, 59, 1000})
+    EXPECT_EQ(make({}).factor(step), 1.0);
 }
 
 TEST(Schedule, StepMultipliesByGammaAtWholeEpochs) {
@@ -33,7 +36,8 @@ TEST(Schedule, CosineFallsFromOneToZeroAndIsHalfInTheMiddle) {
   EXPECT_NEAR(schedule.factor(30), 0.5, 1e-15);
   EXPECT_NEAR(schedule.factor(60), 0.0, 1e-15);
   EXPECT_NEAR(schedule.factor(1000), 0.0, 1e-15);
-  for (int64_t step = 1; step <= 60; ++step) EXPECT_LT(schedule.factor(step), schedule.factor(step - 1));
+  for (int64_t step = 1; step <= 60; ++step)
+    EXPECT_LT(schedule.factor(step), schedule.factor(step - 1));
 }
 
 TEST(Schedule, InverseIsOneOverOnePlusDecayTimesStep) {

@@ -21,7 +21,8 @@ class TemporaryFolder {
  public:
   TemporaryFolder() {
     std::string name = (std::filesystem::temp_directory_path() / "proxprop-test-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary folder");
+    if (mkdtemp(name.data()) == nullptr)
+      throw std::runtime_error("cannot make a temporary folder");
     path_ = name;
   }
   ~TemporaryFolder() {
@@ -42,7 +43,8 @@ inline LabelledImages banded_images(int64_t records, uint64_t seed) {
   at::Generator generator = at::detail::createCPUGenerator(seed);
   const at::Tensor labels = at::randint(0, 3, {records}, generator, at::kLong);
   at::Tensor images = at::randint(0, 120, {records, 2, 8, 8}, generator, at::kByte);
-  for (int64_t i = 0; i < records; ++i) images[i].narrow(1, 2 * labels[i].item<int64_t>(), 3).add_(100);
+  for (int64_t i = 0; i < records; ++i)
+    images[i].narrow(1, 2 * labels[i].item<int64_t>(), 3).add_(100);
   return {images, labels};
 }
 
@@ -76,11 +78,13 @@ class Recorder : public Observer {
   void on_start(const RunStart& start) override { starts.push_back(start); }
   void on_step(const StepEvent& step) override {
     steps.push_back(step);
-    if (step.step == stop_after) stop = true;
+    if (step.step == stop_after)
+      stop = true;
   }
   void on_epoch(const EpochEvent& epoch) override {
     epochs.push_back(epoch);
-    if (epoch.epoch == stop_after_epoch) stop = true;
+    if (epoch.epoch == stop_after_epoch)
+      stop = true;
   }
   void on_end(const RunEnd& end) override { ends.push_back(end); }
 
@@ -93,7 +97,8 @@ class Recorder : public Observer {
   int64_t stop_after_epoch = -1;
 };
 
-inline TrainerOptions options_for(Recorder& recorder, const std::filesystem::path& checkpoints = {}, bool resume = false) {
+inline TrainerOptions options_for(
+    Recorder& recorder, const std::filesystem::path& checkpoints = {}, bool resume = false) {
   TrainerOptions options;
   options.checkpoints = checkpoints;
   options.resume = resume;

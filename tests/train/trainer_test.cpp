@@ -20,7 +20,8 @@ TEST(Trainer, TellsEveryStepAndEveryEpochInOrder) {
   EXPECT_EQ(recorder.starts[0].parameters, 129 * 12 + 13 * 8 + 9 * 3);
   EXPECT_EQ(recorder.starts[0].plan.size(), 3u);
   ASSERT_EQ(recorder.steps.size(), 18u);
-  for (size_t i = 0; i < recorder.steps.size(); ++i) EXPECT_EQ(recorder.steps[i].step, static_cast<int64_t>(i) + 1);
+  for (size_t i = 0; i < recorder.steps.size(); ++i)
+    EXPECT_EQ(recorder.steps[i].step, static_cast<int64_t>(i) + 1);
   ASSERT_EQ(recorder.epochs.size(), 4u);
   EXPECT_EQ(recorder.epochs[0].step, 0);
   EXPECT_EQ(recorder.epochs[0].seconds, 0);
@@ -121,7 +122,8 @@ TEST(Trainer, KeepsTheNewestCheckpointsAndTheBest) {
   const int64_t best_step = end.best_epoch * 6;
   for (int64_t epoch = 1; epoch <= 6; ++epoch) {
     const std::string digits = std::to_string(100000000 + epoch * 6).substr(1);
-    EXPECT_EQ(fs::exists(folder.path() / ("step-" + digits + ".safetensors")), epoch == 6 || epoch * 6 == best_step) << epoch;
+    EXPECT_EQ(fs::exists(folder.path() / ("step-" + digits + ".safetensors")), epoch == 6 || epoch * 6 == best_step)
+        << epoch;
   }
   EXPECT_TRUE(fs::exists(folder.path() / "model.safetensors"));
 }
@@ -138,7 +140,8 @@ TEST(Trainer, NamesTheStepWhenTheLossIsNotFinite) {
   EXPECT_TRUE(message.find("nan") != std::string::npos || message.find("inf") != std::string::npos) << message;
   ASSERT_EQ(recorder.ends.size(), 1u);
   EXPECT_EQ(recorder.ends[0].status, "diverged");
-  for (const StepEvent& step : recorder.steps) EXPECT_TRUE(std::isfinite(step.loss));
+  for (const StepEvent& step : recorder.steps)
+    EXPECT_TRUE(std::isfinite(step.loss));
   EXPECT_FALSE(has_checkpoints(folder.path()));
 }
 
@@ -153,16 +156,20 @@ TEST(Trainer, ImpossibleConfigurationsAreRefusedBeforeAnythingRuns) {
   };
   EXPECT_NE(complaint([](Config& config) { config.train.batch_size = 0; }).find("train.batch_size"), std::string::npos);
   EXPECT_NE(complaint([](Config& config) { config.train.device = "gpu"; }).find("got 'gpu'"), std::string::npos);
-  EXPECT_NE(complaint([](Config& config) { config.train.device = "cuda:x"; }).find("cuda:x is not a device"), std::string::npos);
+  EXPECT_NE(
+      complaint([](Config& config) { config.train.device = "cuda:x"; }).find("cuda:x is not a device"),
+      std::string::npos);
   EXPECT_NE(complaint([](Config& config) { config.train.dtype = "float16"; }).find("got 'float16'"), std::string::npos);
-  EXPECT_NE(complaint([](Config& config) { config.train.save_every = -1; }).find("train.save_every"), std::string::npos);
+  EXPECT_NE(
+      complaint([](Config& config) { config.train.save_every = -1; }).find("train.save_every"), std::string::npos);
   EXPECT_NE(complaint([](Config& config) { config.schedule.name = "sine"; }).find("got 'sine'"), std::string::npos);
-  EXPECT_NE(complaint([](Config& config) {
-              config.model.hidden.clear();
-              config.model.layers = {"flatten", "linear 4", "batch_norm"};
-              config.train.batch_size = 89;
-            }).find("batch of one record"),
-            std::string::npos);
+  EXPECT_NE(
+      complaint([](Config& config) {
+        config.model.hidden.clear();
+        config.model.layers = {"flatten", "linear 4", "batch_norm"};
+        config.train.batch_size = 89;
+      }).find("batch of one record"),
+      std::string::npos);
 }
 
 TEST(Trainer, ThreadsAndDeterminismAreAsBeforeAfterTheRun) {

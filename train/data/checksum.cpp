@@ -13,14 +13,16 @@
 
 namespace proxprop::train {
 
-std::string to_string(ChecksumAlgorithm algorithm) { return algorithm == ChecksumAlgorithm::md5 ? "MD5" : "SHA-256"; }
+std::string to_string(ChecksumAlgorithm algorithm) {
+  return algorithm == ChecksumAlgorithm::md5 ? "MD5" : "SHA-256";
+}
 
 std::string file_checksum(const std::filesystem::path& file, ChecksumAlgorithm algorithm) {
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
   const EVP_MD* digest = algorithm == ChecksumAlgorithm::md5 ? EVP_md5() : EVP_sha256();
   if (!context || EVP_DigestInit_ex(context.get(), digest, nullptr) != 1) {
-    throw DataError(file.string() + ": OpenSSL offers no " + to_string(algorithm) +
-                    " here, so the file cannot be checked");
+    throw DataError(
+        file.string() + ": OpenSSL offers no " + to_string(algorithm) + " here, so the file cannot be checked");
   }
   std::ifstream stream(file, std::ios::binary);
   std::vector<char> chunk(size_t{1} << 20);

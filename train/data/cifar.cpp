@@ -25,10 +25,10 @@ LabelledImages read_one(const std::filesystem::path& file, const LabelBytes& lab
   const int64_t records = records_expected > 0 ? records_expected : found / record_bytes;
   if (found == 0 || found != records * record_bytes) {
     const std::string count = records_expected > 0 ? std::to_string(records_expected) : "a whole number of";
-    throw DataError(file.string() + ": expected " + count + " records of " + std::to_string(record_bytes) + " bytes" +
-                    (records_expected > 0 ? " (" + std::to_string(records * record_bytes) + " bytes)" : "") +
-                    ", found " + std::to_string(found) +
-                    " bytes; the file is truncated or not a CIFAR file, fetch the data set again");
+    throw DataError(
+        file.string() + ": expected " + count + " records of " + std::to_string(record_bytes) + " bytes" +
+        (records_expected > 0 ? " (" + std::to_string(records * record_bytes) + " bytes)" : "") + ", found " +
+        std::to_string(found) + " bytes; the file is truncated or not a CIFAR file, fetch the data set again");
   }
   const at::Tensor table = at::from_blob(bytes.data(), {records, record_bytes}, at::kByte);
   LabelledImages result;
@@ -41,8 +41,8 @@ LabelledImages read_one(const std::filesystem::path& file, const LabelBytes& lab
   return result;
 }
 
-LabelledImages read_all(const std::vector<std::filesystem::path>& files, const LabelBytes& label_bytes,
-                        int64_t records_per_file) {
+LabelledImages read_all(
+    const std::vector<std::filesystem::path>& files, const LabelBytes& label_bytes, int64_t records_per_file) {
   std::vector<at::Tensor> images, labels;
   for (const auto& file : files) {
     LabelledImages part = read_one(file, label_bytes, records_per_file);

@@ -49,8 +49,8 @@ const DatasetInfo& dataset_info(const std::string& name);
 /// 5,000). The three parts share storage where they come from the same files. Throws DataError.
 ///
 ///     Dataset digits = load_dataset("mnist-5k", {}, 0, -1);   // 3,500 / 500 / 1,000 records
-Dataset load_dataset(const std::string& name, const std::filesystem::path& dir, int64_t train_size,
-                     int64_t validation_size);
+Dataset load_dataset(
+    const std::string& name, const std::filesystem::path& dir, int64_t train_size, int64_t validation_size);
 
 /// Where the files of `name` are found under `dir` (same rule as load_dataset); empty when they are not there, and for
 /// `synthetic`, which has none. Throws DataError when there is no such data set.

@@ -30,10 +30,10 @@ void complete_part(const std::string& url, OutputFile& part, int64_t max_bytes, 
       continue;
     }
     const bool again = result.status == Status::cut;
-    throw DataError(url + ": the download failed (" + result.message + ") after " + std::to_string(part.size()) +
-                    " bytes; " +
-                    (again ? "check the network and run the command again, it goes on from there"
-                           : "check the address, or put the file into the data folder by hand"));
+    throw DataError(
+        url + ": the download failed (" + result.message + ") after " + std::to_string(part.size()) + " bytes; " +
+        (again ? "check the network and run the command again, it goes on from there"
+               : "check the address, or put the file into the data folder by hand"));
   }
 }
 
@@ -56,8 +56,12 @@ class RemoveIfEmpty {
 
 }  // namespace
 
-void download_file(const std::string& url, const Checksum& checksum, const fs::path& file,
-                   const FetchCallback& progress, int64_t max_bytes) {
+void download_file(
+    const std::string& url,
+    const Checksum& checksum,
+    const fs::path& file,
+    const FetchCallback& progress,
+    int64_t max_bytes) {
   const auto is_right = [&](const fs::path& path) { return file_checksum(path, checksum.algorithm) == checksum.hex; };
   std::error_code error;
   if (fs::is_regular_file(file, error) && is_right(file)) {
@@ -79,8 +83,9 @@ void download_file(const std::string& url, const Checksum& checksum, const fs::p
     const std::string found = file_checksum(part.path(), checksum.algorithm);
     part.clear();
     if (from_start) {
-      throw DataError(file.string() + ": expected the " + to_string(checksum.algorithm) + " checksum " + checksum.hex +
-                      ", found " + found + "; " + url + " does not hold the right file, fetch it again later");
+      throw DataError(
+          file.string() + ": expected the " + to_string(checksum.algorithm) + " checksum " + checksum.hex + ", found " +
+          found + "; " + url + " does not hold the right file, fetch it again later");
     }
     from_start = true;
   }
@@ -90,8 +95,8 @@ void download_file(const std::string& url, const Checksum& checksum, const fs::p
   }
   fs::rename(part.path(), file, error);
   if (error) {
-    throw DataError(file.string() + ": cannot be put in place (" + error.message() +
-                    "); check the folder's permissions");
+    throw DataError(
+        file.string() + ": cannot be put in place (" + error.message() + "); check the folder's permissions");
   }
 }
 

@@ -28,7 +28,11 @@ using FetchCallback = std::function<void(const FetchProgress&)>;
 /// from
 ///   the beginning; a wrong checksum then removes the .part.
 /// Throws DataError when the server cannot be reached or refuses, for a wrong checksum, and for more than `max_bytes`.
-void download_file(const std::string& url, const Checksum& checksum, const std::filesystem::path& file,
-                   const FetchCallback& progress = {}, int64_t max_bytes = int64_t{1} << 31);
+void download_file(
+    const std::string& url,
+    const Checksum& checksum,
+    const std::filesystem::path& file,
+    const FetchCallback& progress = {},
+    int64_t max_bytes = int64_t{1} << 31);
 
 }  // namespace proxprop::train

@@ -19,7 +19,9 @@ void make_folder(const fs::path& folder) {
   }
 }
 
-std::string last_part(const std::string& url) { return url.substr(url.rfind('/') + 1); }
+std::string last_part(const std::string& url) {
+  return url.substr(url.rfind('/') + 1);
+}
 
 void fetch_archive(const Download& download, const fs::path& dir, const FetchCallback& progress) {
   std::error_code ignored;

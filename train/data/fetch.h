@@ -33,7 +33,7 @@ void fetch(const Download& download, const std::filesystem::path& dir, const Fet
 ///
 ///     fetch_dataset("cifar10", "downloads", [](const FetchProgress& p) { std::cerr << p.done << '/' << p.total <<
 ///     '\r'; });
-std::filesystem::path fetch_dataset(const std::string& name, const std::filesystem::path& dir,
-                                    const FetchCallback& progress = {});
+std::filesystem::path fetch_dataset(
+    const std::string& name, const std::filesystem::path& dir, const FetchCallback& progress = {});
 
 }  // namespace proxprop::train

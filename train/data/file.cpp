@@ -22,8 +22,9 @@ std::vector<uint8_t> read_file(const std::filesystem::path& file, int64_t max_by
     throw DataError(file.string() + ": cannot be read (" + error.message() + ")");
   }
   if (size > static_cast<uintmax_t>(max_bytes)) {
-    throw DataError(file.string() + ": expected at most " + std::to_string(max_bytes) + " bytes, found " +
-                    std::to_string(size) + "; this is another file than it should be, fetch the data set again");
+    throw DataError(
+        file.string() + ": expected at most " + std::to_string(max_bytes) + " bytes, found " + std::to_string(size) +
+        "; this is another file than it should be, fetch the data set again");
   }
   std::vector<uint8_t> bytes(size);
   std::ifstream stream(file, std::ios::binary);
@@ -32,8 +33,9 @@ std::vector<uint8_t> read_file(const std::filesystem::path& file, int64_t max_by
   }
   stream.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
   if (static_cast<uintmax_t>(stream.gcount()) != size) {
-    throw DataError(file.string() + ": expected " + std::to_string(size) + " bytes, only " +
-                    std::to_string(stream.gcount()) + " could be read; check the disk");
+    throw DataError(
+        file.string() + ": expected " + std::to_string(size) + " bytes, only " + std::to_string(stream.gcount()) +
+        " could be read; check the disk");
   }
   return bytes;
 }

@@ -14,8 +14,9 @@ namespace proxprop::train {
 FolderLock::FolderLock(const std::filesystem::path& folder)
     : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (descriptor_ < 0) {
-    throw DataError(folder.string() + ": cannot be opened (" + std::generic_category().message(errno) +
-                    "); check the folder and its permissions");
+    throw DataError(
+        folder.string() + ": cannot be opened (" + std::generic_category().message(errno) +
+        "); check the folder and its permissions");
   }
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     ::close(descriptor_);
@@ -23,6 +24,8 @@ FolderLock::FolderLock(const std::filesystem::path& folder)
   }
 }
 
-FolderLock::~FolderLock() { ::close(descriptor_); }
+FolderLock::~FolderLock() {
+  ::close(descriptor_);
+}
 
 }  // namespace proxprop::train

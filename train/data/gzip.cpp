@@ -33,7 +33,9 @@ class Inflater {
 
 }  // namespace
 
-bool is_gzip(std::span<const uint8_t> bytes) { return bytes.size() >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b; }
+bool is_gzip(std::span<const uint8_t> bytes) {
+  return bytes.size() >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
+}
 
 std::vector<uint8_t> gunzip(std::span<const uint8_t> compressed, int64_t max_bytes, const std::string& name) {
   if (!is_gzip(compressed)) {
@@ -55,8 +57,9 @@ std::vector<uint8_t> gunzip(std::span<const uint8_t> compressed, int64_t max_byt
 
     const size_t produced = chunk.size() - inflater->avail_out;
     if (output.size() + produced > static_cast<size_t>(max_bytes)) {
-      throw DataError(name + ": expected to unpack to at most " + std::to_string(max_bytes) +
-                      " bytes, found more; this is another file than it should be, fetch it again");
+      throw DataError(
+          name + ": expected to unpack to at most " + std::to_string(max_bytes) +
+          " bytes, found more; this is another file than it should be, fetch it again");
     }
     output.insert(output.end(), chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(produced));
 
@@ -65,16 +68,18 @@ std::vector<uint8_t> gunzip(std::span<const uint8_t> compressed, int64_t max_byt
         return output;
       }
       if (!is_gzip(rest)) {
-        throw DataError(name + ": expected the end of the gzip file, found " + std::to_string(rest.size()) +
-                        " trailing bytes; fetch the file again");
+        throw DataError(
+            name + ": expected the end of the gzip file, found " + std::to_string(rest.size()) +
+            " trailing bytes; fetch the file again");
       }
       inflater.next_member();
     } else if (status == Z_BUF_ERROR || (status == Z_OK && rest.empty() && inflater->avail_out > 0)) {
-      throw DataError(name + ": expected the end of the gzip file, found it truncated after " +
-                      std::to_string(compressed.size()) + " bytes; fetch the file again");
+      throw DataError(
+          name + ": expected the end of the gzip file, found it truncated after " + std::to_string(compressed.size()) +
+          " bytes; fetch the file again");
     } else if (status != Z_OK) {
-      throw DataError(name + ": corrupt gzip file (" + (inflater->msg ? inflater->msg : "zlib error") +
-                      "); fetch the file again");
+      throw DataError(
+          name + ": corrupt gzip file (" + (inflater->msg ? inflater->msg : "zlib error") + "); fetch the file again");
     }
   }
 }

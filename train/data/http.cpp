@@ -58,8 +58,9 @@ struct Transfer {
 
   void append(std::span<const char> bytes) {
     if (output.size() + static_cast<int64_t>(bytes.size()) > max_bytes || total > max_bytes) {
-      throw DataError(output.path().string() + ": expected at most " + std::to_string(max_bytes) +
-                      " bytes, the server sends more; this is another file than it should be, check the address");
+      throw DataError(
+          output.path().string() + ": expected at most " + std::to_string(max_bytes) +
+          " bytes, the server sends more; this is another file than it should be, check the address");
     }
     output.write(bytes);
   }
@@ -120,8 +121,7 @@ HttpResult classify(CURLcode code, CURL* curl, const char* error_text) {
   using Status = HttpResult::Status;
   const std::string message = *error_text != '\0' ? error_text : curl_easy_strerror(code);
   switch (code) {
-    case CURLE_OK:
-      return {};
+    case CURLE_OK: return {};
     case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
@@ -131,15 +131,13 @@ HttpResult classify(CURLcode code, CURL* curl, const char* error_text) {
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-      return {Status::cut, message};
+    case CURLE_HTTP2_STREAM: return {Status::cut, message};
     case CURLE_HTTP_RETURNED_ERROR: {
       long answer = 0;
       curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer);
       return {answer == 416 ? Status::range_refused : answer >= 500 ? Status::cut : Status::refused, message};
     }
-    default:
-      return {Status::refused, message};
+    default: return {Status::refused, message};
   }
 }
 

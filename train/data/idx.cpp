@@ -33,8 +33,9 @@ std::string shape_text(const std::vector<int64_t>& sizes) {
 }
 
 [[noreturn]] void refuse(const std::string& name, const std::string& expected, const std::string& found) {
-  throw DataError(name + ": expected " + expected + ", found " + found +
-                  "; the file is not the IDX file it should be, fetch the data set again");
+  throw DataError(
+      name + ": expected " + expected + ", found " + found +
+      "; the file is not the IDX file it should be, fetch the data set again");
 }
 
 /// The dimensions after the magic number, which must multiply to at most `max_bytes`.
@@ -44,18 +45,20 @@ std::vector<int64_t> read_sizes(std::span<const uint8_t> bytes, int64_t max_byte
   }
   const int64_t dimensions = bytes[3];
   if (bytes[0] != 0 || bytes[1] != 0 || bytes[2] != kUnsignedByte || dimensions < 1 || dimensions > kMostDimensions) {
-    refuse(name, "an IDX magic number 0x000008NN of unsigned bytes with 1 to 8 dimensions",
-           "0x" + to_hex(bytes.first(kMagicBytes)));
+    refuse(
+        name, "an IDX magic number 0x000008NN of unsigned bytes with 1 to 8 dimensions",
+        "0x" + to_hex(bytes.first(kMagicBytes)));
   }
   const size_t header_bytes = kMagicBytes + 4 * static_cast<size_t>(dimensions);
   if (bytes.size() < header_bytes) {
-    refuse(name, "an IDX header of " + std::to_string(header_bytes) + " bytes",
-           std::to_string(bytes.size()) + " bytes (truncated)");
+    refuse(
+        name, "an IDX header of " + std::to_string(header_bytes) + " bytes",
+        std::to_string(bytes.size()) + " bytes (truncated)");
   }
   std::vector<int64_t> sizes;
   for (size_t at = kMagicBytes; at < header_bytes; at += 4) {
-    sizes.push_back(int64_t{bytes[at]} << 24 | int64_t{bytes[at + 1]} << 16 | int64_t{bytes[at + 2]} << 8 |
-                    bytes[at + 3]);
+    sizes.push_back(
+        int64_t{bytes[at]} << 24 | int64_t{bytes[at + 1]} << 16 | int64_t{bytes[at + 2]} << 8 | bytes[at + 3]);
   }
   int64_t elements = 1;  // with empty dimensions counted as 1, as strides are
   for (const int64_t size : sizes) {
@@ -81,8 +84,9 @@ at::Tensor read_idx(const std::filesystem::path& file, int64_t max_bytes) {
   const size_t found = bytes.size() - header_bytes;
   const auto expected = static_cast<size_t>(elements.numel());
   if (found != expected) {
-    refuse(name, std::to_string(expected) + " bytes after the header for the sizes " + shape_text(sizes),
-           std::to_string(found) + (found < expected ? " (truncated)" : " (trailing bytes)"));
+    refuse(
+        name, std::to_string(expected) + " bytes after the header for the sizes " + shape_text(sizes),
+        std::to_string(found) + (found < expected ? " (truncated)" : " (trailing bytes)"));
   }
   std::copy_n(bytes.data() + header_bytes, expected, elements.data_ptr<uint8_t>());
   return elements;

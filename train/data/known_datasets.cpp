@@ -4,19 +4,20 @@ namespace proxprop::train {
 namespace {
 
 DatasetInfo mnist_like(const std::string& name, const std::string& description) {
-  return {.name = name,
-          .description = description,
-          .classes = 10,
-          .channels = 1,
-          .height = 28,
-          .width = 28,
-          .train_records = 60000,
-          .test_records = 10000,
-          .default_validation = 5000,
-          .files = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
-                    "t10k-labels-idx1-ubyte"},
-          .format = DatasetFormat::idx,
-          .folder = name};
+  return {
+      .name = name,
+      .description = description,
+      .classes = 10,
+      .channels = 1,
+      .height = 28,
+      .width = 28,
+      .train_records = 60000,
+      .test_records = 10000,
+      .default_validation = 5000,
+      .files =
+          {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"},
+      .format = DatasetFormat::idx,
+      .folder = name};
 }
 
 DatasetInfo mnist_5k() {
@@ -28,19 +29,21 @@ DatasetInfo mnist_5k() {
 }
 
 DatasetInfo cifar10() {
-  return {.name = "cifar10",
-          .description = "colour photographs of animals and vehicles",
-          .classes = 10,
-          .channels = 3,
-          .height = 32,
-          .width = 32,
-          .train_records = 50000,
-          .test_records = 10000,
-          .default_validation = 5000,
-          .files = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin",
-                    "test_batch.bin"},
-          .format = DatasetFormat::cifar10,
-          .folder = "cifar-10-batches-bin"};
+  return {
+      .name = "cifar10",
+      .description = "colour photographs of animals and vehicles",
+      .classes = 10,
+      .channels = 3,
+      .height = 32,
+      .width = 32,
+      .train_records = 50000,
+      .test_records = 10000,
+      .default_validation = 5000,
+      .files =
+          {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin",
+           "test_batch.bin"},
+      .format = DatasetFormat::cifar10,
+      .folder = "cifar-10-batches-bin"};
 }
 
 DatasetInfo cifar100() {
@@ -55,29 +58,31 @@ DatasetInfo cifar100() {
 }
 
 DatasetInfo synthetic() {
-  return {.name = "synthetic",
-          .description = "generated: a prototype image for each class plus noise",
-          .classes = 10,
-          .channels = 3,
-          .height = 32,
-          .width = 32,
-          .train_records = 4500,
-          .test_records = 1000,
-          .default_validation = 500,
-          .files = {},
-          .format = DatasetFormat::generated,
-          .folder = ""};
+  return {
+      .name = "synthetic",
+      .description = "generated: a prototype image for each class plus noise",
+      .classes = 10,
+      .channels = 3,
+      .height = 32,
+      .width = 32,
+      .train_records = 4500,
+      .test_records = 1000,
+      .default_validation = 500,
+      .files = {},
+      .format = DatasetFormat::generated,
+      .folder = ""};
 }
 
 }  // namespace
 
 const std::vector<DatasetInfo>& known_datasets() {
-  static const std::vector<DatasetInfo> catalogue = {mnist_5k(),
-                                                     mnist_like("mnist", "handwritten digits"),
-                                                     mnist_like("fashion-mnist", "articles of clothing"),
-                                                     cifar10(),
-                                                     cifar100(),
-                                                     synthetic()};
+  static const std::vector<DatasetInfo> catalogue = {
+      mnist_5k(),
+      mnist_like("mnist", "handwritten digits"),
+      mnist_like("fashion-mnist", "articles of clothing"),
+      cifar10(),
+      cifar100(),
+      synthetic()};
   return catalogue;
 }
 

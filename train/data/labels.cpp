@@ -14,9 +14,9 @@ at::Tensor checked_labels(const at::Tensor& bytes, int64_t classes, const std::s
   const uint8_t* end = begin + contiguous.numel();
   const uint8_t* wrong = std::find_if(begin, end, [classes](uint8_t label) { return label >= classes; });
   if (wrong != end) {
-    throw DataError(file + ": expected labels in [0, " + std::to_string(classes) + "), found " +
-                    std::to_string(*wrong) + " at record " + std::to_string(wrong - begin) +
-                    "; the file is corrupt, fetch the data set again");
+    throw DataError(
+        file + ": expected labels in [0, " + std::to_string(classes) + "), found " + std::to_string(*wrong) +
+        " at record " + std::to_string(wrong - begin) + "; the file is corrupt, fetch the data set again");
   }
   return contiguous.to(at::kLong);
 }
@@ -34,9 +34,9 @@ std::vector<std::string> read_class_names(const std::filesystem::path& file, int
     }
   }
   if (static_cast<int64_t>(names.size()) != classes) {
-    throw DataError(file.string() + ": expected the names of " + std::to_string(classes) +
-                    " classes, one a line, found " + std::to_string(names.size()) +
-                    "; fetch the data set again, or remove this file to number the classes");
+    throw DataError(
+        file.string() + ": expected the names of " + std::to_string(classes) + " classes, one a line, found " +
+        std::to_string(names.size()) + "; fetch the data set again, or remove this file to number the classes");
   }
   return names;
 }

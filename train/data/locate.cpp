@@ -96,9 +96,10 @@ fs::path locate_dataset(const DatasetInfo& info, const fs::path& dir) {
     looked += (looked.empty() ? "" : ", ") + folder.string() + (some ? " (" : " (no ") + missing.front() +
               (some ? " is missing)" : ")");
   }
-  throw DataError(info.name + ": the files were not found" +
-                  (looked.empty() ? "; PROXPROP_DATA is not set and no folder was given" : "; looked in " + looked) +
-                  "; fetch the data set (proxprop data fetch " + info.name + ") or name the folder that holds it");
+  throw DataError(
+      info.name + ": the files were not found" +
+      (looked.empty() ? "; PROXPROP_DATA is not set and no folder was given" : "; looked in " + looked) +
+      "; fetch the data set (proxprop data fetch " + info.name + ") or name the folder that holds it");
 }
 
 fs::path find_dataset(const std::string& name, const fs::path& dir) {

@@ -16,12 +16,16 @@ constexpr const char* kCifar = "https://www.cs.toronto.edu/~kriz/";
 /// MD5 sums in the order of the data set's files.
 using FourSums = std::array<const char*, 4>;
 
-constexpr FourSums kMnistSums = {"f68b3c2dcbeaaa9fbdd348bbdeb94873", "d53e105ee54ea40749a09fcbcd1e9432",
-                                 "9fb629c4189551a2d022fa330f9573f3", "ec29112dd5afa0611ce80d1b7f02629c"};
-constexpr FourSums kFashionMnistSums = {"8d4fb7e6c68d591d4c3dfef9ec88bf0d", "25c81989df183df01b3e8a0aad5dffbe",
-                                        "bef4ecab320f06d8554ea6380940ec79", "bb300cfdad3c16e7a12a480ee83cd310"};
+constexpr FourSums kMnistSums = {
+    "f68b3c2dcbeaaa9fbdd348bbdeb94873", "d53e105ee54ea40749a09fcbcd1e9432", "9fb629c4189551a2d022fa330f9573f3",
+    "ec29112dd5afa0611ce80d1b7f02629c"};
+constexpr FourSums kFashionMnistSums = {
+    "8d4fb7e6c68d591d4c3dfef9ec88bf0d", "25c81989df183df01b3e8a0aad5dffbe", "bef4ecab320f06d8554ea6380940ec79",
+    "bb300cfdad3c16e7a12a480ee83cd310"};
 
-Checksum md5(const char* hex) { return {ChecksumAlgorithm::md5, hex}; }
+Checksum md5(const char* hex) {
+  return {ChecksumAlgorithm::md5, hex};
+}
 
 std::vector<Download> idx_files(const DatasetInfo& info, const std::string& base, const FourSums& sums) {
   std::vector<Download> downloads;
@@ -55,8 +59,8 @@ std::vector<Download> official_downloads(const std::string& name) {
   throw DataError(name + ": nothing is to be fetched, this data set comes with the program; use it by its name");
 }
 
-std::filesystem::path fetch_dataset(const std::string& name, const std::filesystem::path& dir,
-                                    const FetchCallback& progress) {
+std::filesystem::path fetch_dataset(
+    const std::string& name, const std::filesystem::path& dir, const FetchCallback& progress) {
   for (const Download& download : official_downloads(name)) {
     fetch(download, dir, progress);
   }

@@ -56,8 +56,8 @@ void OutputFile::sync() {
 
 void OutputFile::fail(const char* what) const {
   const std::string reason = std::generic_category().message(errno);
-  throw DataError(path_.string() + ": " + what + " (" + reason +
-                  "); check the folder, its permissions and the free space");
+  throw DataError(
+      path_.string() + ": " + what + " (" + reason + "); check the folder, its permissions and the free space");
 }
 
 }  // namespace proxprop::train

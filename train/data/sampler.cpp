@@ -13,12 +13,15 @@ Sampler::Sampler(int64_t size, int64_t batch_size, uint64_t seed) : size_(size),
   TORCH_CHECK(batch_size >= 1, "Sampler: batch_size must be at least 1, got ", batch_size);
 }
 
-Sampler::State Sampler::state() const { return state_; }
+Sampler::State Sampler::state() const {
+  return state_;
+}
 
 void Sampler::restore(State state) {
-  TORCH_CHECK(state.epoch >= 0 && state.batch >= 0 && state.batch < batches_per_epoch(),
-              "Sampler::restore: epoch must be at least 0 and batch in [0, ", batches_per_epoch(), "), got epoch ",
-              state.epoch, ", batch ", state.batch, "; the position is of another data set or batch size");
+  TORCH_CHECK(
+      state.epoch >= 0 && state.batch >= 0 && state.batch < batches_per_epoch(),
+      "Sampler::restore: epoch must be at least 0 and batch in [0, ", batches_per_epoch(), "), got epoch ", state.epoch,
+      ", batch ", state.batch, "; the position is of another data set or batch size");
   state_ = state;
   permutation_ = at::Tensor();
 }
@@ -37,6 +40,8 @@ at::Tensor Sampler::next() {
 }
 
 // Not (size + batch_size - 1) / batch_size, which overflows for a batch size that means "everything".
-int64_t Sampler::batches_per_epoch() const { return size_ / batch_size_ + (size_ % batch_size_ != 0); }
+int64_t Sampler::batches_per_epoch() const {
+  return size_ / batch_size_ + (size_ % batch_size_ != 0);
+}
 
 }  // namespace proxprop::train

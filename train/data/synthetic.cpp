@@ -59,10 +59,11 @@ int64_t noise_value(SplitMix64& random, int64_t standard_deviation) {
 }  // namespace
 
 LabelledImages make_synthetic(const SyntheticOptions& options, int64_t records, uint64_t stream) {
-  TORCH_CHECK(options.classes >= 1 && options.channels >= 1 && options.height >= 1 && options.width >= 1,
-              "make_synthetic: classes, channels, height and width must be at least 1");
-  TORCH_CHECK(options.noise >= 0 && options.noise <= 255, "make_synthetic: noise must be in [0, 255], got ",
-              options.noise);
+  TORCH_CHECK(
+      options.classes >= 1 && options.channels >= 1 && options.height >= 1 && options.width >= 1,
+      "make_synthetic: classes, channels, height and width must be at least 1");
+  TORCH_CHECK(
+      options.noise >= 0 && options.noise <= 255, "make_synthetic: noise must be in [0, 255], got ", options.noise);
   TORCH_CHECK(records >= 0, "make_synthetic: records must be at least 0, got ", records);
   TORCH_CHECK(stream != kPrototypeStream, "make_synthetic: this stream is the prototypes' own");
 
@@ -72,8 +73,9 @@ LabelledImages make_synthetic(const SyntheticOptions& options, int64_t records, 
     append_plane(prototypes, prototype_random, options.height, options.width);
   }
 
-  LabelledImages result{at::empty({records, options.channels, options.height, options.width}, at::kByte),
-                        at::empty({records}, at::kLong)};
+  LabelledImages result{
+      at::empty({records, options.channels, options.height, options.width}, at::kByte),
+      at::empty({records}, at::kLong)};
   uint8_t* pixel = result.images.data_ptr<uint8_t>();
   int64_t* labels = result.labels.data_ptr<int64_t>();
   const int64_t image_pixels = options.channels * options.height * options.width;

@@ -107,8 +107,12 @@ fs::path checked_path(const TarReader& reader, archive_entry* entry, const fs::p
   return clean;
 }
 
-void unpack_all(TarReader& reader, const fs::path& root, const fs::path& top, int64_t max_bytes,
-                const std::function<void(const std::string&)>& on_entry) {
+void unpack_all(
+    TarReader& reader,
+    const fs::path& root,
+    const fs::path& top,
+    int64_t max_bytes,
+    const std::function<void(const std::string&)>& on_entry) {
   std::vector<char> buffer(size_t{1} << 16);
   int64_t unpacked = 0;
   while (archive_entry* entry = reader.next()) {
@@ -135,8 +139,11 @@ void unpack_all(TarReader& reader, const fs::path& root, const fs::path& top, in
 
 }  // namespace
 
-void unpack_tar_gz(const fs::path& archive, const fs::path& destination, int64_t max_bytes,
-                   const std::function<void(const std::string&)>& on_entry) {
+void unpack_tar_gz(
+    const fs::path& archive,
+    const fs::path& destination,
+    int64_t max_bytes,
+    const std::function<void(const std::string&)>& on_entry) {
   std::error_code ignored;
   if (fs::exists(fs::symlink_status(destination, ignored))) {
     throw DataError(destination.string() + ": exists already; remove it to unpack " + archive.string() + " again");
@@ -152,8 +159,9 @@ void unpack_tar_gz(const fs::path& archive, const fs::path& destination, int64_t
     }
     fs::rename(temporary.path() / top, destination);
   } catch (const fs::filesystem_error& error) {
-    throw DataError(destination.string() + ": cannot be unpacked (" + error.code().message() +
-                    "); check the folder, its permissions and the free space");
+    throw DataError(
+        destination.string() + ": cannot be unpacked (" + error.code().message() +
+        "); check the folder, its permissions and the free space");
   }
 }
 

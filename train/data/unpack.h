@@ -13,7 +13,10 @@ namespace proxprop::train {
 /// earlier, killed try left is removed first. `on_entry` is called with the path of each entry before it is written; it
 /// may throw to give up. Throws DataError when `destination` exists, for a corrupt or truncated archive, for a refused
 /// entry, and for more than `max_bytes` of files.
-void unpack_tar_gz(const std::filesystem::path& archive, const std::filesystem::path& destination,
-                   int64_t max_bytes = int64_t{1} << 32, const std::function<void(const std::string&)>& on_entry = {});
+void unpack_tar_gz(
+    const std::filesystem::path& archive,
+    const std::filesystem::path& destination,
+    int64_t max_bytes = int64_t{1} << 32,
+    const std::function<void(const std::string&)>& on_entry = {});
 
 }  // namespace proxprop::train

@@ -37,7 +37,8 @@ void write_file_atomically(const fs::path& path, std::string_view bytes) {
     write_and_sync(temporary, path, bytes);
     std::error_code error;
     fs::rename(temporary, path, error);
-    if (error) throw RecordError("cannot write " + path.string() + ": " + error.message());
+    if (error)
+      throw RecordError("cannot write " + path.string() + ": " + error.message());
   } catch (...) {
     std::error_code ignored;
     fs::remove(temporary, ignored);

@@ -97,7 +97,8 @@ void visit_sections(Whole& config, Visit&& visit) {
 void read(const Json& json, const std::string& key, int64_t& value) {
   const bool too_large =
       json.is_number_unsigned() && json.get<uint64_t>() > uint64_t{std::numeric_limits<int64_t>::max()};
-  if (!json.is_number_integer() || too_large) wrong_type(key, "an integer");
+  if (!json.is_number_integer() || too_large)
+    wrong_type(key, "an integer");
   value = json.get<int64_t>();
 }
 
@@ -109,23 +110,27 @@ void read(const Json& json, const std::string& key, uint64_t& value) {
 }
 
 void read(const Json& json, const std::string& key, double& value) {
-  if (!json.is_number()) wrong_type(key, "a number");
+  if (!json.is_number())
+    wrong_type(key, "a number");
   value = json.get<double>();
 }
 
 void read(const Json& json, const std::string& key, bool& value) {
-  if (!json.is_boolean()) wrong_type(key, "true or false");
+  if (!json.is_boolean())
+    wrong_type(key, "true or false");
   value = json.get<bool>();
 }
 
 void read(const Json& json, const std::string& key, std::string& value) {
-  if (!json.is_string()) wrong_type(key, "a string");
+  if (!json.is_string())
+    wrong_type(key, "a string");
   value = json.get<std::string>();
 }
 
 template <class T>
 void read(const Json& json, const std::string& key, std::vector<T>& values) {
-  if (!json.is_array()) wrong_type(key, "a list");
+  if (!json.is_array())
+    wrong_type(key, "a list");
   values.clear();
   for (const Json& element : json) {
     const std::string place = key + "[" + std::to_string(values.size()) + "]";
@@ -135,17 +140,20 @@ void read(const Json& json, const std::string& key, std::vector<T>& values) {
 
 void check_keys(const Json& object, const std::set<std::string>& known, const std::string& prefix) {
   for (const auto& [key, value] : object.items()) {
-    if (!known.contains(key)) throw RecordError("unknown key " + prefix + key);
+    if (!known.contains(key))
+      throw RecordError("unknown key " + prefix + key);
   }
 }
 
 template <class Section>
 void read_section(const Json& json, const std::string& name, Section& section) {
-  if (!json.is_object()) wrong_type(name, "an object");
+  if (!json.is_object())
+    wrong_type(name, "an object");
   std::set<std::string> known;
   visit_members(section, [&](const char* member, auto& value) {
     known.insert(member);
-    if (const auto found = json.find(member); found != json.end()) read(*found, name + "." + member, value);
+    if (const auto found = json.find(member); found != json.end())
+      read(*found, name + "." + member, value);
   });
   check_keys(json, known, name + ".");
 }
@@ -162,12 +170,14 @@ Json config_to_json(const Config& config) {
 }
 
 Config config_from_json(const Json& json) {
-  if (!json.is_object()) wrong_type("the configuration", "an object");
+  if (!json.is_object())
+    wrong_type("the configuration", "an object");
   Config config;
   std::set<std::string> known;
   visit_sections(config, [&](const char* name, auto& section) {
     known.insert(name);
-    if (const auto found = json.find(name); found != json.end()) read_section(*found, name, section);
+    if (const auto found = json.find(name); found != json.end())
+      read_section(*found, name, section);
   });
   check_keys(json, known, "");
   return config;

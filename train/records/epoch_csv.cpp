@@ -11,8 +11,9 @@ std::string epoch_csv_header() {
 
 std::string epoch_csv_row(const EpochEvent& epoch) {
   std::string row = std::to_string(epoch.epoch) + "," + std::to_string(epoch.step);
-  for (const double value : {epoch.seconds, epoch.train_loss, epoch.train_accuracy, epoch.validation_loss,
-                             epoch.validation_accuracy, epoch.test_loss, epoch.test_accuracy, epoch.lr}) {
+  for (const double value :
+       {epoch.seconds, epoch.train_loss, epoch.train_accuracy, epoch.validation_loss, epoch.validation_accuracy,
+        epoch.test_loss, epoch.test_accuracy, epoch.lr}) {
     row += ',';
     row += exact_text(value);
   }

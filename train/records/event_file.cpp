@@ -32,7 +32,8 @@ double wall_time() {
 
 std::string little_endian(uint64_t value, int bytes) {
   std::string text;
-  for (int byte = 0; byte < bytes; ++byte) text += static_cast<char>(value >> (8 * byte) & 0xFF);
+  for (int byte = 0; byte < bytes; ++byte)
+    text += static_cast<char>(value >> (8 * byte) & 0xFF);
   return text;
 }
 
@@ -47,10 +48,12 @@ std::string frame(std::string_view payload) {
 PosixFile create(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
-  if (error) throw RecordError("cannot make " + folder.string() + ": " + error.message());
+  if (error)
+    throw RecordError("cannot make " + folder.string() + ": " + error.message());
   const std::string stem = "events.out.tfevents." + std::to_string(std::time(nullptr)) + ".proxprop.";
   int number = 0;
-  while (fs::exists(folder / (stem + std::to_string(number)))) ++number;
+  while (fs::exists(folder / (stem + std::to_string(number))))
+    ++number;
   return PosixFile(folder / (stem + std::to_string(number)), O_WRONLY | O_CREAT | O_EXCL | O_APPEND);
 }
 
@@ -98,6 +101,8 @@ void EventFile::restart(int64_t step) {
   write_event(step, event_session_log, ProtobufWriter().varint(session_status, session_start).str());
 }
 
-void EventFile::sync() { file_.sync(); }
+void EventFile::sync() {
+  file_.sync();
+}
 
 }  // namespace proxprop::train

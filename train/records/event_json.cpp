@@ -77,21 +77,38 @@ void visit_members(Record& end, Visit&& visit) {
   visit("test_accuracy_at_best", end.test_accuracy_at_best);
 }
 
-const char* event_name(const RunStart&) { return "start"; }
-const char* event_name(const StepEvent&) { return "step"; }
-const char* event_name(const EpochEvent&) { return "epoch"; }
-const char* event_name(const RunEnd&) { return "end"; }
+const char* event_name(const RunStart&) {
+  return "start";
+}
+const char* event_name(const StepEvent&) {
+  return "step";
+}
+const char* event_name(const EpochEvent&) {
+  return "epoch";
+}
+const char* event_name(const RunEnd&) {
+  return "end";
+}
 
 template <class Record>
 Json to_json(const Record& record);
 
-Json value_to_json(const std::string& value) { return value; }
-Json value_to_json(int64_t value) { return value; }
-Json value_to_json(double value) { return value; }
-Json value_to_json(const Config& value) { return config_to_json(value); }
+Json value_to_json(const std::string& value) {
+  return value;
+}
+Json value_to_json(int64_t value) {
+  return value;
+}
+Json value_to_json(double value) {
+  return value;
+}
+Json value_to_json(const Config& value) {
+  return config_to_json(value);
+}
 Json value_to_json(const std::vector<LayerPlan>& plans) {
   Json list = Json::array();
-  for (const LayerPlan& plan : plans) list.push_back(to_json(plan));
+  for (const LayerPlan& plan : plans)
+    list.push_back(to_json(plan));
   return list;
 }
 
@@ -105,21 +122,29 @@ Json to_json(const Record& record) {
 template <class Record>
 Record from_json(const Json& json);
 
-void read(const Json& json, std::string& value) { value = json.get<std::string>(); }
-void read(const Json& json, int64_t& value) { value = json.get<int64_t>(); }
+void read(const Json& json, std::string& value) {
+  value = json.get<std::string>();
+}
+void read(const Json& json, int64_t& value) {
+  value = json.get<int64_t>();
+}
 void read(const Json& json, double& value) {
   value = json.is_null() ? std::numeric_limits<double>::quiet_NaN() : json.get<double>();
 }
-void read(const Json& json, Config& value) { value = config_from_json(json); }
+void read(const Json& json, Config& value) {
+  value = config_from_json(json);
+}
 void read(const Json& json, std::vector<LayerPlan>& plans) {
-  for (const Json& plan : json) plans.push_back(from_json<LayerPlan>(plan));
+  for (const Json& plan : json)
+    plans.push_back(from_json<LayerPlan>(plan));
 }
 
 template <class Record>
 Record from_json(const Json& json) {
   Record record;
   visit_members(record, [&](const char* name, auto& value) {
-    if (const auto found = json.find(name); found != json.end()) read(*found, value);
+    if (const auto found = json.find(name); found != json.end())
+      read(*found, value);
   });
   return record;
 }
@@ -140,10 +165,14 @@ Json event_to_json(const Event& event) {
 std::optional<Event> event_from_json(const Json& json) {
   try {
     const std::string name = json.at("event").get<std::string>();
-    if (name == "start") return from_json<RunStart>(json);
-    if (name == "step") return from_json<StepEvent>(json);
-    if (name == "epoch") return from_json<EpochEvent>(json);
-    if (name == "end") return from_json<RunEnd>(json);
+    if (name == "start")
+      return from_json<RunStart>(json);
+    if (name == "step")
+      return from_json<StepEvent>(json);
+    if (name == "epoch")
+      return from_json<EpochEvent>(json);
+    if (name == "end")
+      return from_json<RunEnd>(json);
     return std::nullopt;
   } catch (const Json::exception&) {
     throw RecordError("not an event of a run");

@@ -17,17 +17,10 @@ std::string json_text_for_html(const Json& value) {
   escaped.reserve(text.size());
   for (const char c : text) {
     switch (c) {
-      case '<':
-        escaped += "\\u003c";
-        break;
-      case '>':
-        escaped += "\\u003e";
-        break;
-      case '&':
-        escaped += "\\u0026";
-        break;
-      default:
-        escaped += c;
+      case '<': escaped += "\\u003c"; break;
+      case '>': escaped += "\\u003e"; break;
+      case '&': escaped += "\\u0026"; break;
+      default: escaped += c;
     }
   }
   return escaped;
@@ -35,7 +28,8 @@ std::string json_text_for_html(const Json& value) {
 
 Json parse_json(std::string_view text, const std::string& origin) {
   Json value = Json::parse(text, nullptr, false);
-  if (value.is_discarded()) throw RecordError(origin + " is not valid JSON");
+  if (value.is_discarded())
+    throw RecordError(origin + " is not valid JSON");
   return value;
 }
 

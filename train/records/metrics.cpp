@@ -15,16 +15,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string line_of(const Event& event) { return json_text(event_to_json(event)) + "\n"; }
+std::string line_of(const Event& event) {
+  return json_text(event_to_json(event)) + "\n";
+}
 
 // What a run resumed after `first_step` still has to say; its start is said anew (it may have got more epochs).
 std::vector<Event> events_up_to(const fs::path& path, int64_t first_step) {
   std::vector<Event> kept;
-  if (!fs::exists(path)) return kept;
+  if (!fs::exists(path))
+    return kept;
   for (const Event& event : read_events(path)) {
     const auto* step = std::get_if<StepEvent>(&event);
     const auto* epoch = std::get_if<EpochEvent>(&event);
-    if ((step && step->step <= first_step) || (epoch && epoch->step <= first_step)) kept.push_back(event);
+    if ((step && step->step <= first_step) || (epoch && epoch->step <= first_step))
+      kept.push_back(event);
   }
   return kept;
 }
@@ -37,7 +41,8 @@ MetricsWriter::MetricsWriter(const fs::path& run_folder)
 void MetricsWriter::on_start(const RunStart& start) {
   std::vector<Event> events{start};
   if (start.resumed) {
-    for (Event& event : events_up_to(jsonl_path_, start.first_step)) events.push_back(std::move(event));
+    for (Event& event : events_up_to(jsonl_path_, start.first_step))
+      events.push_back(std::move(event));
   }
   begin_files(events);
 }
@@ -49,7 +54,8 @@ void MetricsWriter::begin_files(const std::vector<Event>& events) {
   last_epoch_step_ = -1;
   for (const Event& event : events) {
     lines += line_of(event);
-    if (const auto* step = std::get_if<StepEvent>(&event)) last_step_ = step->step;
+    if (const auto* step = std::get_if<StepEvent>(&event))
+      last_step_ = step->step;
     if (const auto* epoch = std::get_if<EpochEvent>(&event)) {
       rows += epoch_csv_row(*epoch);
       last_epoch_step_ = epoch->step;
@@ -61,16 +67,20 @@ void MetricsWriter::begin_files(const std::vector<Event>& events) {
   csv_.emplace(csv_path_, O_WRONLY | O_APPEND);
 }
 
-void MetricsWriter::append(const Event& event) { jsonl_.value().write(line_of(event)); }
+void MetricsWriter::append(const Event& event) {
+  jsonl_.value().write(line_of(event));
+}
 
 void MetricsWriter::on_step(const StepEvent& step) {
-  if (step.step <= last_step_) return;
+  if (step.step <= last_step_)
+    return;
   last_step_ = step.step;
   append(step);
 }
 
 void MetricsWriter::on_epoch(const EpochEvent& epoch) {
-  if (epoch.step <= last_epoch_step_) return;
+  if (epoch.step <= last_epoch_step_)
+    return;
   last_epoch_step_ = epoch.step;
   append(epoch);
   csv_.value().write(epoch_csv_row(epoch));

@@ -34,9 +34,11 @@ std::vector<Event> read_events(const std::filesystem::path& path) {
     const bool torn = length == std::string_view::npos;
     const std::string_view line = rest.substr(0, length);
     rest.remove_prefix(torn ? rest.size() : length + 1);
-    if (torn) break;  // even where it parses: "1.2" may be the beginning of 1.25
+    if (torn)
+      break;  // even where it parses: "1.2" may be the beginning of 1.25
     try {
-      if (auto event = event_from_json(parse_json(line, "the line"))) events.push_back(std::move(*event));
+      if (auto event = event_from_json(parse_json(line, "the line")))
+        events.push_back(std::move(*event));
     } catch (const RecordError& error) {
       throw RecordError(path.string() + ", line " + std::to_string(line_number) + ": " + error.what());
     }
@@ -46,7 +48,8 @@ std::vector<Event> read_events(const std::filesystem::path& path) {
 
 Metrics read_metrics(const std::filesystem::path& path) {
   Collector collector;
-  for (Event& event : read_events(path)) std::visit(collector, event);
+  for (Event& event : read_events(path))
+    std::visit(collector, event);
   return std::move(collector.metrics);
 }
 

@@ -31,7 +31,8 @@ fs::path plotly_path() {
   const std::array<fs::path, 3> candidates{beside_program(), PROXPROP_PLOTLY_INSTALLED, PROXPROP_PLOTLY_BUILD};
   for (const fs::path& path : candidates) {
     std::error_code error;
-    if (!path.empty() && fs::is_regular_file(path, error)) return path;
+    if (!path.empty() && fs::is_regular_file(path, error))
+      return path;
   }
   throw RecordError(
       "cannot write a report without plotly.min.js: install it with the program, or name the file in PROXPROP_PLOTLY "

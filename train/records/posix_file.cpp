@@ -13,18 +13,22 @@
 namespace proxprop::train {
 namespace {
 
-std::string reason(int error) { return std::generic_category().message(error); }
+std::string reason(int error) {
+  return std::generic_category().message(error);
+}
 
 }  // namespace
 
 PosixFile::PosixFile(const std::filesystem::path& path, int flags, const std::filesystem::path& shown)
     : shown_(shown.empty() ? path.string() : shown.string()),
       descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
-  if (descriptor_ < 0) fail();
+  if (descriptor_ < 0)
+    fail();
 }
 
 PosixFile::~PosixFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  if (descriptor_ >= 0)
+    ::close(descriptor_);
 }
 
 PosixFile::PosixFile(PosixFile&& other) noexcept
@@ -40,7 +44,8 @@ void PosixFile::write(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
     if (written < 0) {
-      if (errno == EINTR) continue;
+      if (errno == EINTR)
+        continue;
       fail();
     }
     bytes.remove_prefix(static_cast<size_t>(written));
@@ -49,14 +54,18 @@ void PosixFile::write(std::string_view bytes) {
 
 void PosixFile::sync() {
   // EINVAL, ENOTSUP: this kind of file (a pipe, a folder on some network file systems) cannot be synchronised.
-  if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != ENOTSUP) fail();
+  if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != ENOTSUP)
+    fail();
 }
 
 void PosixFile::close() {
-  if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) fail();
+  if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR)
+    fail();
 }
 
-void PosixFile::fail() const { throw RecordError("cannot write " + shown_ + ": " + reason(errno)); }
+void PosixFile::fail() const {
+  throw RecordError("cannot write " + shown_ + ": " + reason(errno));
+}
 
 std::string read_file(const std::filesystem::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -65,15 +74,18 @@ std::string read_file(const std::filesystem::path& path) {
   std::array<char, 65536> chunk;
   while (error == 0) {
     const ssize_t count = ::read(descriptor, chunk.data(), chunk.size());
-    if (count == 0) break;
+    if (count == 0)
+      break;
     if (count > 0) {
       bytes.append(chunk.data(), static_cast<size_t>(count));
     } else if (errno != EINTR) {
       error = errno;
     }
   }
-  if (descriptor >= 0) ::close(descriptor);
-  if (error != 0) throw RecordError("cannot read " + path.string() + ": " + reason(error));
+  if (descriptor >= 0)
+    ::close(descriptor);
+  if (error != 0)
+    throw RecordError("cannot read " + path.string() + ": " + reason(error));
   return bytes;
 }
 

@@ -34,7 +34,8 @@ int stderr_width() {
 
 // "train 0.1234 (96.1 %)"; nothing where there is no such set.
 void add_set(std::string& line, const char* name, double loss, double accuracy) {
-  if (std::isnan(loss) && std::isnan(accuracy)) return;
+  if (std::isnan(loss) && std::isnan(accuracy))
+    return;
   line += std::string("  ") + name + " " + significant_text(loss, 4) + " (" + percent_text(accuracy, 1) + ")";
 }
 
@@ -45,7 +46,8 @@ struct Part {
 
 std::string joined(const std::vector<Part>& parts) {
   std::string line;
-  for (const Part& part : parts) line += (line.empty() ? "" : "  ") + part.text;
+  for (const Part& part : parts)
+    line += (line.empty() ? "" : "  ") + part.text;
   return line;
 }
 
@@ -57,7 +59,9 @@ std::string fitting_line(std::vector<Part> parts, size_t room) {
   return joined(parts).substr(0, room);
 }
 
-std::string of(int64_t done, int64_t total) { return std::to_string(done) + "/" + std::to_string(total); }
+std::string of(int64_t done, int64_t total) {
+  return std::to_string(done) + "/" + std::to_string(total);
+}
 
 }  // namespace
 
@@ -73,8 +77,10 @@ ProgressOptions progress_options_for_stderr(bool quiet) {
 }
 
 Progress::Progress(std::ostream& out, ProgressOptions options) : out_(out), options_(std::move(options)) {
-  if (!options_.clock) options_.clock = steady_seconds;
-  if (!options_.width) options_.width = [] { return 80; };
+  if (!options_.clock)
+    options_.clock = steady_seconds;
+  if (!options_.width)
+    options_.width = [] { return 80; };
 }
 
 void Progress::on_start(const RunStart& start) {
@@ -83,7 +89,8 @@ void Progress::on_start(const RunStart& start) {
   last_draw_ = start_time_ - redraw_interval;
   images_per_second_ = 0;
   speed_begun_ = false;
-  if (options_.quiet) return;
+  if (options_.quiet)
+    return;
   std::string line = start.label + ": " + grouped_text(start.parameters) + " parameters, " +
                      grouped_text(start.train_records) + " training records, " + of(start.first_step, total_steps()) +
                      " steps done";
@@ -97,9 +104,11 @@ int64_t Progress::total_steps() const {
 }
 
 void Progress::on_step(const StepEvent& step) {
-  if (options_.quiet || !options_.terminal) return;
+  if (options_.quiet || !options_.terminal)
+    return;
   const double now = options_.clock();
-  if (now - last_draw_ < redraw_interval) return;
+  if (now - last_draw_ < redraw_interval)
+    return;
   last_draw_ = now;
   measure_speed(step);
   draw(step, now);
@@ -121,7 +130,8 @@ void Progress::measure_speed(const StepEvent& step) {
 std::string Progress::time_left(int64_t step, double now) const {
   const int64_t done = step - start_.first_step;
   const double elapsed = now - start_time_;
-  if (done <= 0 || elapsed <= 0) return "";
+  if (done <= 0 || elapsed <= 0)
+    return "";
   return "ETA " + duration_text(elapsed / static_cast<double>(done) * static_cast<double>(total_steps() - step));
 }
 
@@ -129,11 +139,14 @@ void Progress::draw(const StepEvent& step, double now) {
   const int64_t batches = std::max<int64_t>(start_.batches_per_epoch, 1);
   const int64_t batch = (step.step - 1) % batches + 1;
   const int64_t epoch = (step.step - 1) / batches + 1;
-  std::vector<Part> parts{{"epoch " + of(epoch, start_.config.train.epochs), 1},
-                          {"batch " + of(batch, batches), 2},
-                          {"loss " + significant_text(step.loss, 4), 0}};
-  if (images_per_second_ > 0) parts.push_back({grouped_text(std::llround(images_per_second_)) + " images/s", 4});
-  if (std::string left = time_left(step.step, now); !left.empty()) parts.push_back({std::move(left), 3});
+  std::vector<Part> parts{
+      {"epoch " + of(epoch, start_.config.train.epochs), 1},
+      {"batch " + of(batch, batches), 2},
+      {"loss " + significant_text(step.loss, 4), 0}};
+  if (images_per_second_ > 0)
+    parts.push_back({grouped_text(std::llround(images_per_second_)) + " images/s", 4});
+  if (std::string left = time_left(step.step, now); !left.empty())
+    parts.push_back({std::move(left), 3});
 
   const int room = std::max(options_.width() - 1, 1);  // a full last column would wrap in some terminals
   const std::string line = fitting_line(std::move(parts), static_cast<size_t>(room));
@@ -155,19 +168,22 @@ std::string Progress::bar(double fraction, int width) const {
   text.front() = '[';
   text.back() = ']';
   std::fill_n(text.begin() + 1, filled, '=');
-  if (filled < inner) text[static_cast<size_t>(filled) + 1] = '>';
+  if (filled < inner)
+    text[static_cast<size_t>(filled) + 1] = '>';
   return text;
 }
 
 void Progress::print_line(const std::string& line, const char* color) {
-  if (bar_shown_) out_ << erase_line;
+  if (bar_shown_)
+    out_ << erase_line;
   bar_shown_ = false;
   const bool colored = options_.color && *color != '\0';
   out_ << (colored ? color : "") << line << (colored ? plain : "") << '\n' << std::flush;
 }
 
 void Progress::on_epoch(const EpochEvent& epoch) {
-  if (options_.quiet) return;
+  if (options_.quiet)
+    return;
   const std::string total = std::to_string(start_.config.train.epochs);
   std::string done = std::to_string(epoch.epoch);
   done.insert(0, total.size() > done.size() ? total.size() - done.size() : 0, ' ');
@@ -179,7 +195,8 @@ void Progress::on_epoch(const EpochEvent& epoch) {
 }
 
 void Progress::on_end(const RunEnd& end) {
-  if (options_.quiet) return;
+  if (options_.quiet)
+    return;
   std::string line = start_.label + ": " + end.status + " after " + of(end.epochs, start_.config.train.epochs) +
                      " epochs, " + std::to_string(end.steps) + " steps, " + duration_text(end.seconds) + " of training";
   if (start_.validation_records > 0 && !std::isnan(end.best_validation_accuracy)) {

@@ -31,13 +31,15 @@ class ProtobufWriter {
 
  private:
   void put_varint(uint64_t value) {
-    for (; value >= 0x80; value >>= 7) message_ += static_cast<char>(value | 0x80);
+    for (; value >= 0x80; value >>= 7)
+      message_ += static_cast<char>(value | 0x80);
     message_ += static_cast<char>(value);
   }
   template <class Bits>
   ProtobufWriter& fixed(uint32_t field, uint32_t wire_type, Bits bits) {
     put_varint(uint64_t{field} << 3 | wire_type);
-    for (size_t byte = 0; byte < sizeof(Bits); ++byte) message_ += static_cast<char>(bits >> (8 * byte) & 0xFF);
+    for (size_t byte = 0; byte < sizeof(Bits); ++byte)
+      message_ += static_cast<char>(bits >> (8 * byte) & 0xFF);
     return *this;
   }
 

@@ -17,7 +17,8 @@ namespace {
 constexpr size_t most_batch_points = 1000;
 
 Json number(double value) {
-  if (!std::isfinite(value)) return nullptr;
+  if (!std::isfinite(value))
+    return nullptr;
   std::array<char, 32> buffer;
   const auto end =
       std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::general, 7).ptr;
@@ -29,7 +30,8 @@ Json number(double value) {
 template <class Event, class Member>
 Json column(const std::vector<Event>& events, Member member) {
   Json values = Json::array();
-  for (const Event& event : events) values.push_back(number(static_cast<double>(event.*member)));
+  for (const Event& event : events)
+    values.push_back(number(static_cast<double>(event.*member)));
   return values;
 }
 
@@ -142,7 +144,8 @@ Json report_data(const std::vector<RunRecord>& runs) {
   Json data = Json::object();
   data["baseline"] = baseline_index(runs);
   data["runs"] = Json::array();
-  for (size_t i = 0; i < runs.size(); ++i) data["runs"].push_back(run_json(runs[i], summaries[i]));
+  for (size_t i = 0; i < runs.size(); ++i)
+    data["runs"].push_back(run_json(runs[i], summaries[i]));
   data["config"] = config_rows(runs);
   return data;
 }

@@ -16,19 +16,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path info_path(const fs::path& folder) { return folder / "run.json"; }
+fs::path info_path(const fs::path& folder) {
+  return folder / "run.json";
+}
 
-bool is_left_over(const std::string& name) { return name.starts_with(".") && name.ends_with(".tmp"); }
+bool is_left_over(const std::string& name) {
+  return name.starts_with(".") && name.ends_with(".tmp");
+}
 
 // The names under which the recorders of this folder and the checkpoints write.
 bool written_by_a_run(const fs::path& relative) {
   const std::string name = relative.filename().string();
   const std::string parent = relative.parent_path().string();
-  if (is_left_over(name)) return true;
+  if (is_left_over(name))
+    return true;
   if (parent.empty()) {
     return name == "run.json" || name == "metrics.jsonl" || name == "metrics.csv" || name == "report.html";
   }
-  if (parent == "tensorboard") return name.starts_with("events.out.tfevents.");
+  if (parent == "tensorboard")
+    return name.starts_with("events.out.tfevents.");
   return parent == "checkpoints" || parent.starts_with("checkpoints/");
 }
 
@@ -46,10 +52,12 @@ void remove_what_a_run_wrote(const fs::path& folder) {
       files.push_back(entry.path());
     }
   }
-  for (const fs::path& file : files) fs::remove(file);
+  for (const fs::path& file : files)
+    fs::remove(file);
   // Parents come before children in the list; a folder with foreign files in it stays.
   for (auto empty = folders.rbegin(); empty != folders.rend(); ++empty) {
-    if (fs::is_empty(*empty)) fs::remove(*empty);
+    if (fs::is_empty(*empty))
+      fs::remove(*empty);
   }
 }
 
@@ -62,8 +70,9 @@ void prepare_run_folder(const fs::path& folder, ExistingFolder existing) {
     }
     const bool occupied = fs::exists(folder) && !fs::is_empty(folder);
     if (occupied && existing == ExistingFolder::refuse) {
-      throw RecordError(folder.string() +
-                        " is not empty: choose another folder, or resume the run in it, or replace it with --force");
+      throw RecordError(
+          folder.string() +
+          " is not empty: choose another folder, or resume the run in it, or replace it with --force");
     }
     // Without run.json this is no run's folder, and names such as checkpoints/ may be someone else's.
     if (occupied && existing == ExistingFolder::replace && fs::exists(info_path(folder)))
@@ -75,8 +84,10 @@ void prepare_run_folder(const fs::path& folder, ExistingFolder existing) {
 }
 
 void write_run_info(const fs::path& folder, RunInfo info) {
-  if (info.start_time.empty()) info.start_time = utc_now();
-  if (info.cpu_name.empty()) info.cpu_name = cpu_name();
+  if (info.start_time.empty())
+    info.start_time = utc_now();
+  if (info.cpu_name.empty())
+    info.cpu_name = cpu_name();
   write_file_atomically(info_path(folder), json_text(run_info_to_json(info), true) + "\n");
 }
 

@@ -19,10 +19,13 @@ std::string folder_name(const fs::path& folder) {
 
 RunRecord read_run(const fs::path& folder) {
   const fs::path metrics = folder / "metrics.jsonl";
-  if (!fs::exists(metrics)) throw RecordError(folder.string() + " is not the folder of a run: it has no metrics.jsonl");
+  if (!fs::exists(metrics))
+    throw RecordError(folder.string() + " is not the folder of a run: it has no metrics.jsonl");
   RunRecord run{folder, "", std::nullopt, read_metrics(metrics)};
-  if (!run.metrics.start) throw RecordError(metrics.string() + " does not begin with the start of a run");
-  if (fs::exists(folder / "run.json")) run.info = read_run_info(folder);
+  if (!run.metrics.start)
+    throw RecordError(metrics.string() + " does not begin with the start of a run");
+  if (fs::exists(folder / "run.json"))
+    run.info = read_run_info(folder);
   run.label = run.metrics.start->label.empty() ? folder_name(folder) : run.metrics.start->label;
   return run;
 }
@@ -38,9 +41,11 @@ std::vector<RunRecord> read_runs(const std::vector<fs::path>& folders) {
   }
   std::map<std::string, int> given;
   for (RunRecord& run : runs) {
-    if (uses[run.label] > 1) run.label += " (" + folder_name(run.folder) + ")";
+    if (uses[run.label] > 1)
+      run.label += " (" + folder_name(run.folder) + ")";
     // Two folders of one name in different places.
-    if (const int times = ++given[run.label]; times > 1) run.label += " #" + std::to_string(times);
+    if (const int times = ++given[run.label]; times > 1)
+      run.label += " #" + std::to_string(times);
   }
   return runs;
 }

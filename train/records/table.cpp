@@ -18,7 +18,8 @@ using Row = std::vector<std::string>;
 std::string printable(const std::string& label) {
   std::string text = label;
   for (char& c : text) {
-    if (c < 0x20 || c > 0x7e) c = '?';
+    if (c < 0x20 || c > 0x7e)
+      c = '?';
   }
   return text;
 }
@@ -26,10 +27,12 @@ std::string printable(const std::string& label) {
 std::set<int64_t> shown_epochs(const std::vector<RunRecord>& runs, int limit) {
   std::set<int64_t> all;
   for (const RunRecord& run : runs) {
-    for (const EpochEvent& epoch : run.metrics.epochs) all.insert(epoch.epoch);
+    for (const EpochEvent& epoch : run.metrics.epochs)
+      all.insert(epoch.epoch);
   }
   const std::vector<int64_t> epochs(all.begin(), all.end());
-  if (epochs.size() <= static_cast<size_t>(limit) || limit < 2) return all;
+  if (epochs.size() <= static_cast<size_t>(limit) || limit < 2)
+    return all;
   std::set<int64_t> shown;
   for (int i = 0; i < limit; ++i) {
     shown.insert(epochs[(epochs.size() - 1) * static_cast<size_t>(i) / static_cast<size_t>(limit - 1)]);
@@ -39,7 +42,8 @@ std::set<int64_t> shown_epochs(const std::vector<RunRecord>& runs, int limit) {
 
 double train_loss_after(const RunRecord& run, int64_t epoch) {
   for (const EpochEvent& event : run.metrics.epochs) {
-    if (event.epoch == epoch) return event.train_loss;
+    if (event.epoch == epoch)
+      return event.train_loss;
   }
   return std::numeric_limits<double>::quiet_NaN();
 }
@@ -47,7 +51,8 @@ double train_loss_after(const RunRecord& run, int64_t epoch) {
 template <class Cell>
 Row row_of(std::string name, const std::vector<RunSummary>& runs, Cell cell) {
   Row row{std::move(name)};
-  for (const RunSummary& run : runs) row.push_back(cell(run));
+  for (const RunSummary& run : runs)
+    row.push_back(cell(run));
   return row;
 }
 
@@ -60,7 +65,8 @@ std::vector<Row> all_rows(const std::vector<RunRecord>& runs, const TableOptions
   std::vector<Row> rows{row("", [](const auto& run) { return printable(run.label); }), {}};
   for (const int64_t epoch : shown_epochs(runs, options.loss_rows)) {
     Row losses{"train loss, epoch " + std::to_string(epoch)};
-    for (const RunRecord& run : runs) losses.push_back(significant_text(train_loss_after(run, epoch), 5));
+    for (const RunRecord& run : runs)
+      losses.push_back(significant_text(train_loss_after(run, epoch), 5));
     rows.push_back(std::move(losses));
   }
   rows.push_back({});
@@ -72,8 +78,9 @@ std::vector<Row> all_rows(const std::vector<RunRecord>& runs, const TableOptions
   rows.push_back(row("seconds per epoch", [](const auto& run) { return significant_text(run.seconds_per_epoch, 4); }));
   rows.push_back(
       row("  ratio to " + printable(baseline.label), [&](const auto& run) { return times(run.seconds_ratio); }));
-  rows.push_back(row("seconds to loss " + significant_text(baseline.final_train_loss, 5),
-                     [](const auto& run) { return significant_text(run.seconds_to_baseline_loss, 4); }));
+  rows.push_back(row("seconds to loss " + significant_text(baseline.final_train_loss, 5), [](const auto& run) {
+    return significant_text(run.seconds_to_baseline_loss, 4);
+  }));
   rows.push_back(row("  speed-up to the same loss", [&](const auto& run) { return times(run.speed_up); }));
   rows.push_back(row("status", [](const auto& run) { return printable(run.status); }));
   return rows;
@@ -82,7 +89,8 @@ std::vector<Row> all_rows(const std::vector<RunRecord>& runs, const TableOptions
 size_t column_width(const std::vector<Row>& rows, size_t column) {
   size_t width = 0;
   for (const Row& row : rows) {
-    if (!row.empty()) width = std::max(width, row[column].size());
+    if (!row.empty())
+      width = std::max(width, row[column].size());
   }
   return width;
 }
@@ -91,7 +99,8 @@ size_t column_width(const std::vector<Row>& rows, size_t column) {
 std::string block(const std::vector<Row>& rows, const std::vector<size_t>& widths, size_t begin, size_t end) {
   std::string text;
   size_t total = widths[0];
-  for (size_t column = begin; column < end; ++column) total += 2 + widths[column];
+  for (size_t column = begin; column < end; ++column)
+    total += 2 + widths[column];
   for (const Row& row : rows) {
     if (row.empty()) {
       text += std::string(total, '-') + "\n";
@@ -111,14 +120,17 @@ std::string block(const std::vector<Row>& rows, const std::vector<size_t>& width
 std::string comparison_table(const std::vector<RunRecord>& runs, const TableOptions& options) {
   const std::vector<Row> rows = all_rows(runs, options);
   std::vector<size_t> widths;
-  for (size_t column = 0; column <= runs.size(); ++column) widths.push_back(column_width(rows, column));
+  for (size_t column = 0; column <= runs.size(); ++column)
+    widths.push_back(column_width(rows, column));
   std::string text;
   for (size_t begin = 1; begin < widths.size();) {
     size_t end = begin;
     size_t total = widths[0];
     const auto fits = [&] { return total + 2 + widths[end] <= static_cast<size_t>(std::max(options.width, 1)); };
-    while (end < widths.size() && (end == begin || fits())) total += 2 + widths[end++];
-    if (!text.empty()) text += '\n';
+    while (end < widths.size() && (end == begin || fits()))
+      total += 2 + widths[end++];
+    if (!text.empty())
+      text += '\n';
     text += block(rows, widths, begin, end);
     begin = end;
   }

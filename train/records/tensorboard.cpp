@@ -53,6 +53,8 @@ void TensorBoardWriter::on_epoch(const EpochEvent& epoch) {
   file_.value().sync();
 }
 
-void TensorBoardWriter::on_end(const RunEnd&) { file_.value().sync(); }
+void TensorBoardWriter::on_end(const RunEnd&) {
+  file_.value().sync();
+}
 
 }  // namespace proxprop::train

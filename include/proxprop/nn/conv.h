@@ -43,7 +43,8 @@ using Conv2dOptions = ConvOptions<2>;
 using Conv3dOptions = ConvOptions<3>;
 
 /// torch::nn::Conv{1,2,3}d with a proximal parameter step. Same parameter names, shapes and initialisation. Input
-/// [N, C, *] or [C, *]. Padding modes other than zeros pad the input first, which is part of the layer below for the step.
+/// [N, C, *] or [C, *]. Padding modes other than zeros pad the input first, which is part of the layer below for the
+/// step.
 template <size_t D, typename Derived>
 class PROXPROP_API ConvImpl : public torch::nn::Cloneable<Derived>, public ProximalLayer {
  public:

@@ -8,8 +8,8 @@
 
 namespace proxprop::nn::functional {
 
-/// Stateless twin of `Linear`: z = a W^T + b whose backward gives `weight` and `bias` the proximal direction in place of the
-/// gradient. Each call is a use of its own. `bias` may be undefined.
+/// Stateless twin of `Linear`: z = a W^T + b whose backward gives `weight` and `bias` the proximal direction in place
+/// of the gradient. Each call is a use of its own. `bias` may be undefined.
 PROXPROP_API at::Tensor linear(
     const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias, const ProximalOptions& options = {});
 
@@ -29,8 +29,8 @@ PROXPROP_API at::Tensor conv(
     const ConvArguments& arguments = {},
     const ProximalOptions& options = {});
 
-/// V itself for z = a W^T + b, from the layer's input [*, in] and g = dJ/dz [*, out]: {weight [out, in], bias [out]}, or
-/// {weight} when `bias` is false.
+/// V itself for z = a W^T + b, from the layer's input [*, in] and g = dJ/dz [*, out]: {weight [out, in], bias [out]},
+/// or {weight} when `bias` is false.
 PROXPROP_API ProximalStep linear_direction(
     const at::Tensor& input, const at::Tensor& grad_output, const ProximalOptions& options = {}, bool bias = true);
 

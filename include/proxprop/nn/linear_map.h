@@ -20,11 +20,12 @@ struct PROXPROP_API LinearMapOptions {
   TORCH_ARG(Solver, solver) = ConjugateGradient{};
 };
 
-/// Makes a proximal layer of any map phi(theta, a) that is linear in theta. phi* comes from autograd, so phi must be built
-/// of differentiable operations.
+/// Makes a proximal layer of any map phi(theta, a) that is linear in theta. phi* comes from autograd, so phi must be
+/// built of differentiable operations.
 ///
 ///     LinearMap layer({{"weight", torch::randn({4, 5, 6})}},   // a bilinear form, one line
-///                     [](at::TensorList theta, const at::Tensor& a) { return torch::einsum("ni,oij,nj->no", {a, theta[0], a}); });
+///                     [](at::TensorList theta, const at::Tensor& a) { return torch::einsum("ni,oij,nj->no", {a,
+///                     theta[0], a}); });
 class PROXPROP_API LinearMapImpl : public torch::nn::Cloneable<LinearMapImpl>, public ProximalLayer {
  public:
   using Phi = std::function<at::Tensor(at::TensorList theta, const at::Tensor& input)>;
@@ -37,8 +38,8 @@ class PROXPROP_API LinearMapImpl : public torch::nn::Cloneable<LinearMapImpl>, p
   at::Tensor forward(const at::Tensor& input);
   Plan plan(const at::Tensor& input) const override;
 
-  /// Relative mismatch of <phi x, y> and <x, phi* y> for this input, and of phi(x + y) and phi(x) + phi(y): round-off for
-  /// a map that is linear in theta.
+  /// Relative mismatch of <phi x, y> and <x, phi* y> for this input, and of phi(x + y) and phi(x) + phi(y): round-off
+  /// for a map that is linear in theta.
   double check_linear(const at::Tensor& input) const;
 
   LinearMapOptions options;

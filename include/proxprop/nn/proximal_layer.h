@@ -21,11 +21,11 @@ namespace nn {
 
 /// What every proximal layer has beside its torch::nn::Module face: the options of its step, and a way to watch it.
 ///
-/// In backward the layer hands dJ/da with the current parameters to the layer below (paper, Algorithm 2), and the proximal
-/// direction V, in place of the gradient, to the `.grad` of its parameters. A layer used several times before one backward
-/// pass takes ONE step for all its uses: their samples are stacked (summing the directions of single uses would not be a
-/// proximal step). Uses whose backward passes run separately take separate steps, which autograd adds up. V itself is not
-/// differentiable: backward with create_graph=true throws.
+/// In backward the layer hands dJ/da with the current parameters to the layer below (paper, Algorithm 2), and the
+/// proximal direction V, in place of the gradient, to the `.grad` of its parameters. A layer used several times before
+/// one backward pass takes ONE step for all its uses: their samples are stacked (summing the directions of single uses
+/// would not be a proximal step). Uses whose backward passes run separately take separate steps, which autograd adds
+/// up. V itself is not differentiable: backward with create_graph=true throws.
 class PROXPROP_API ProximalLayer {
  public:
   explicit ProximalLayer(ProximalOptions options);

@@ -34,11 +34,11 @@ struct ProximalStep {
 
 /// The proximal direction V = (I / tau_theta + phi* phi)^-1 phi* g (paper, Prop. 2), which takes the gradient's place.
 ///
-/// `grad_output` is g = dJ/dz for the output z of `transfer`. With a loss that is a batch mean and `Scaling::sum` this is
-/// the paper's setting. V is linear in g, also numerically: scaling g by a power of two scales V by exactly that.
+/// `grad_output` is g = dJ/dz for the output z of `transfer`. With a loss that is a batch mean and `Scaling::sum` this
+/// is the paper's setting. V is linear in g, also numerically: scaling g by a power of two scales V by exactly that.
 /// Throws c10::Error for invalid options, mismatched shapes, or a route that the transfer cannot go.
-PROXPROP_API ProximalStep proximal_direction(
-    const LinearTransfer& transfer, const at::Tensor& grad_output, const ProximalOptions& options);
+PROXPROP_API ProximalStep
+proximal_direction(const LinearTransfer& transfer, const at::Tensor& grad_output, const ProximalOptions& options);
 
 /// |g' - (beta + phi phi*) applied ..|: the relative residual |M V - phi* g| / |phi* g| in float64 accumulation;
 /// a diagnostic, it costs one application and two adjoints.

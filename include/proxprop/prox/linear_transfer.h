@@ -20,16 +20,17 @@ struct Dimensions {
 
 /// The stacked inputs A of a transfer.
 struct SampleMatrix {
-  at::Tensor matrix;    ///< [groups, S, d] without the bias column; d may be 0 when only the bias is trained
-  bool ones = false;    ///< A is extended by a column of ones: the bias
+  at::Tensor matrix;  ///< [groups, S, d] without the bias column; d may be 0 when only the bias is trained
+  bool ones = false;  ///< A is extended by a column of ones: the bias
 };
 
-/// A transfer phi(theta, a) that is linear in its parameters theta, for one fixed input a (paper, eq. 1 and appendix B).
+/// A transfer phi(theta, a) that is linear in its parameters theta, for one fixed input a (paper, eq. 1 and appendix
+/// B).
 ///
 /// theta is a list of tensors, one per trained parameter, in the parameters' own shapes. A subclass must give `apply`,
 /// `adjoint` and `parameter_shapes`; with `dimensions` it also says that the parameters are the rows of one matrix
-/// ([O, d]: every parameter flattened behind its first dimension, side by side), and then may offer a Gram matrix or the
-/// sample matrix itself, which the cheaper routes need. See `check_adjoint` to test a new one.
+/// ([O, d]: every parameter flattened behind its first dimension, side by side), and then may offer a Gram matrix or
+/// the sample matrix itself, which the cheaper routes need. See `check_adjoint` to test a new one.
 class PROXPROP_API LinearTransfer {
  public:
   virtual ~LinearTransfer() = default;
@@ -42,8 +43,9 @@ class PROXPROP_API LinearTransfer {
   /// phi*(z): the gradient with respect to theta when z is the gradient with respect to the output.
   virtual std::vector<at::Tensor> adjoint(const at::Tensor& z) const = 0;
 
-  /// The adjoint accumulated so that its rounding error does not grow with the number of rows; float64. The feature Gram
-  /// route needs it: the solve amplifies errors of the gradient by the condition number. Default: `adjoint`, converted.
+  /// The adjoint accumulated so that its rounding error does not grow with the number of rows; float64. The feature
+  /// Gram route needs it: the solve amplifies errors of the gradient by the condition number. Default: `adjoint`,
+  /// converted.
   virtual std::vector<at::Tensor> accurate_adjoint(const at::Tensor& z) const;
 
   /// Unset where theta is not the matrix of a sample product (then only matrix-free routes work).
@@ -61,8 +63,8 @@ class PROXPROP_API LinearTransfer {
   virtual at::Tensor output_rows(const at::Tensor& z) const;
 };
 
-/// |<phi x, y> - <x, phi* y>| / (|phi x| |y|) for random x and y: round-off for a correct pair, of order one for a wrong
-/// adjoint. `output_like` has the shape and dtype of the transfer's output.
+/// |<phi x, y> - <x, phi* y>| / (|phi x| |y|) for random x and y: round-off for a correct pair, of order one for a
+/// wrong adjoint. `output_like` has the shape and dtype of the transfer's output.
 PROXPROP_API double check_adjoint(const LinearTransfer& transfer, const at::Tensor& output_like);
 
 }  // namespace proxprop

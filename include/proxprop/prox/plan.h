@@ -21,16 +21,16 @@ struct Problem {
 struct RouteCost {
   Route route = Route::gradient;
   bool possible = false;
-  double flops = 0;        ///< beyond the gradient that backpropagation computes anyway
-  double bytes = 0;        ///< extra memory at its peak
-  double relative = 0;     ///< flops / flops of forward and backward (6 S d O)
+  double flops = 0;     ///< beyond the gradient that backpropagation computes anyway
+  double bytes = 0;     ///< extra memory at its peak
+  double relative = 0;  ///< flops / flops of forward and backward (6 S d O)
 };
 
 /// The chosen route, and why.
 struct Plan {
   Route route = Route::gradient;
   std::vector<RouteCost> candidates;
-  std::string reason;      ///< one sentence, e.g. "S = 500 < d = 3073: sample Gram, 9.5 % of forward and backward"
+  std::string reason;  ///< one sentence, e.g. "S = 500 < d = 3073: sample Gram, 9.5 % of forward and backward"
 };
 
 PROXPROP_API Problem describe(const LinearTransfer& transfer, const Solver& solver);

@@ -92,7 +92,8 @@ class PROXPROP_API FunctionTransfer final : public LinearTransfer {
 class PROXPROP_API StackedTransfer final : public LinearTransfer {
  public:
   /// `output_numels[i]` is the number of elements of the i-th output.
-  StackedTransfer(std::vector<std::shared_ptr<const LinearTransfer>> uses, std::vector<std::vector<int64_t>> output_sizes);
+  StackedTransfer(
+      std::vector<std::shared_ptr<const LinearTransfer>> uses, std::vector<std::vector<int64_t>> output_sizes);
 
   std::vector<std::vector<int64_t>> parameter_shapes() const override;
   at::Tensor apply(at::TensorList theta) const override;

@@ -12,7 +12,9 @@ namespace proxprop::train::testing {
 namespace {
 
 /// 256 images of one pixel, of all values.
-LabelledImages all_values() { return {at::arange(256, at::kByte).view({256, 1, 1, 1}), at::arange(256, at::kLong)}; }
+LabelledImages all_values() {
+  return {at::arange(256, at::kByte).view({256, 1, 1, 1}), at::arange(256, at::kLong)};
+}
 
 TEST(ToBatch, PixelsAreDividedBy255) {
   const LabelledImages data = all_values();

@@ -13,8 +13,9 @@ TEST(Checksum, GivesThePublishedValues) {
   const TemporaryFolder folder;
   write_text(folder / "abc", "abc");
   EXPECT_EQ(file_checksum(folder / "abc", ChecksumAlgorithm::md5), "900150983cd24fb0d6963f7d28e17f72");
-  EXPECT_EQ(file_checksum(folder / "abc", ChecksumAlgorithm::sha256),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(
+      file_checksum(folder / "abc", ChecksumAlgorithm::sha256),
+      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   write_text(folder / "empty", "");
   EXPECT_EQ(file_checksum(folder / "empty", ChecksumAlgorithm::md5), "d41d8cd98f00b204e9800998ecf8427e");
 }

@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 class DataVariable {
  public:
   explicit DataVariable(const char* value) {
-    if (const char* old = std::getenv(kName)) old_ = old;
+    if (const char* old = std::getenv(kName))
+      old_ = old;
     value != nullptr ? setenv(kName, value, 1) : unsetenv(kName);
   }
   ~DataVariable() { old_ ? setenv(kName, old_->c_str(), 1) : unsetenv(kName); }
@@ -52,16 +53,18 @@ TEST(KnownDatasets, SayWhatIsLoaded) {
     EXPECT_EQ(data.train.records() + data.validation.records(), info.train_records);
     EXPECT_EQ(data.validation.records(), info.default_validation);
     EXPECT_EQ(data.test.records(), info.test_records);
-    EXPECT_EQ(data.train.images.sizes().vec(), (std::vector<int64_t>{info.train_records - info.default_validation,
-                                                                     info.channels, info.height, info.width}));
+    EXPECT_EQ(
+        data.train.images.sizes().vec(),
+        (std::vector<int64_t>{info.train_records - info.default_validation, info.channels, info.height, info.width}));
     EXPECT_EQ(static_cast<int64_t>(data.class_names.size()), info.classes);
     EXPECT_LT(data.train.labels.max().item<int64_t>(), info.classes);
   }
 }
 
 TEST(KnownDatasets, UnknownNameListsTheKnownOnes) {
-  EXPECT_TRUE(throws_data_error([] { load_dataset("cifar", {}, 0, -1); },
-                                {"\"cifar\"", "mnist-5k, mnist, fashion-mnist, cifar10, cifar100, synthetic"}));
+  EXPECT_TRUE(throws_data_error(
+      [] { load_dataset("cifar", {}, 0, -1); },
+      {"\"cifar\"", "mnist-5k, mnist, fashion-mnist, cifar10, cifar100, synthetic"}));
 }
 
 TEST(EmbeddedDataset, HasTheSameNumberOfEachDigit) {
@@ -134,37 +137,39 @@ TEST(FindDataset, NeedsEveryFile) {
   write_idx_set(folder / "mnist", 3, 2);
   fs::remove(folder / "mnist/t10k-labels-idx1-ubyte");
   EXPECT_EQ(find_dataset("mnist", folder.path()), "");
-  EXPECT_TRUE(throws_data_error([&] { load_dataset("mnist", folder.path(), 0, -1); },
-                                {"t10k-labels-idx1-ubyte is missing", "data fetch mnist"}));
+  EXPECT_TRUE(throws_data_error(
+      [&] { load_dataset("mnist", folder.path(), 0, -1); }, {"t10k-labels-idx1-ubyte is missing", "data fetch mnist"}));
 }
 
 TEST(FindDataset, SaysWhatToDoWhenNothingIsNamed) {
   const DataVariable unset(nullptr);
-  EXPECT_TRUE(throws_data_error([] { load_dataset("cifar10", {}, 0, -1); },
-                                {"cifar10", "PROXPROP_DATA", "data fetch cifar10"}));
+  EXPECT_TRUE(throws_data_error(
+      [] { load_dataset("cifar10", {}, 0, -1); }, {"cifar10", "PROXPROP_DATA", "data fetch cifar10"}));
 }
 
 TEST(LoadDataset, RefusesAnotherNumberOfRecords) {
   const TemporaryFolder folder;
   write_idx_set(folder.path(), 3, 2);
-  EXPECT_TRUE(throws_data_error([&] { load_dataset("mnist", folder.path(), 0, -1); },
-                                {"train-images-idx3-ubyte", "expected 60000 records", "found 3"}));
+  EXPECT_TRUE(throws_data_error(
+      [&] { load_dataset("mnist", folder.path(), 0, -1); },
+      {"train-images-idx3-ubyte", "expected 60000 records", "found 3"}));
 }
 
 TEST(LoadDataset, RefusesAnotherNumberOfLabels) {
   const TemporaryFolder folder;
   write_idx_set(folder.path(), 4000, 1000);
   write_bytes(folder / "t10k-labels-idx1-ubyte", idx_bytes({999}, Bytes(999)));
-  EXPECT_TRUE(throws_data_error([&] { load_dataset("mnist-5k", folder.path(), 0, -1); },
-                                {"t10k-labels-idx1-ubyte", "expected 1000 records", "found 999"}));
+  EXPECT_TRUE(throws_data_error(
+      [&] { load_dataset("mnist-5k", folder.path(), 0, -1); },
+      {"t10k-labels-idx1-ubyte", "expected 1000 records", "found 999"}));
 }
 
 TEST(LoadDataset, RefusesAnotherImageSize) {
   const TemporaryFolder folder;
   write_idx_set(folder.path(), 4000, 1000);
   write_bytes(folder / "t10k-images-idx3-ubyte", idx_bytes({1000, 14, 56}, Bytes(784'000)));
-  EXPECT_TRUE(throws_data_error([&] { load_dataset("mnist-5k", folder.path(), 0, -1); },
-                                {"t10k-images-idx3-ubyte", "28x28", "found 14x56"}));
+  EXPECT_TRUE(throws_data_error(
+      [&] { load_dataset("mnist-5k", folder.path(), 0, -1); }, {"t10k-images-idx3-ubyte", "28x28", "found 14x56"}));
 }
 
 /// CIFAR-10 itself: 180 MB that are not in the repository.

@@ -62,15 +62,18 @@ TEST_F(DownloadFile, FollowsRedirections) {
 TEST_F(DownloadFile, GoesOnAfterEachCut) {
   download("cut/120000/file");
   expect_only_the_file();
-  EXPECT_EQ(server_.requests(), (std::vector<std::string>{"/cut/120000/file -", "/cut/120000/file bytes=120000-",
-                                                          "/cut/120000/file bytes=240000-"}));
+  EXPECT_EQ(
+      server_.requests(),
+      (std::vector<std::string>{
+          "/cut/120000/file -", "/cut/120000/file bytes=120000-", "/cut/120000/file bytes=240000-"}));
 }
 
 TEST_F(DownloadFile, ResumesWhatAnEarlierTryLeft) {
   write_part(250'000);
   int64_t first_told = -1;
   download("plain/file", [&](const FetchProgress& progress) {
-    if (first_told < 0) first_told = progress.done;
+    if (first_told < 0)
+      first_told = progress.done;
   });
   expect_only_the_file();
   EXPECT_EQ(server_.requests(), (std::vector<std::string>{"/plain/file bytes=250000-"}));
@@ -138,8 +141,8 @@ TEST_F(DownloadFile, WrongChecksumLeavesAnOldFileAlone) {
 }
 
 TEST_F(DownloadFile, NotFoundLeavesNothing) {
-  EXPECT_TRUE(throws_data_error([&] { download("plain/nothing"); },
-                                {server_.url("plain/nothing"), "404", "check the address"}));
+  EXPECT_TRUE(throws_data_error(
+      [&] { download("plain/nothing"); }, {server_.url("plain/nothing"), "404", "check the address"}));
   EXPECT_TRUE(folder_.is_empty());
 }
 
@@ -151,7 +154,8 @@ TEST_F(DownloadFile, NoServerLeavesNothing) {
 
 TEST_F(DownloadFile, AServerThatGoesAwayLeavesAPartToResume) {
   const auto stop_after_some = [&](const FetchProgress& progress) {
-    if (progress.done > 0) server_.stop();
+    if (progress.done > 0)
+      server_.stop();
   };
   EXPECT_TRUE(throws_data_error([&] { download("cut/100000/file", stop_after_some); }, {"run the command again"}));
   EXPECT_FALSE(fs::exists(file_));
@@ -167,18 +171,21 @@ TEST_F(DownloadFile, AServerThatGoesAwayLeavesAPartToResume) {
 
 TEST_F(DownloadFile, TheCallbackMayGiveUp) {
   struct Stop {};
-  EXPECT_THROW(download("cut/100000/file",
-                        [](const FetchProgress& progress) {
-                          if (progress.done > 0) throw Stop();
-                        }),
-               Stop);
+  EXPECT_THROW(
+      download(
+          "cut/100000/file",
+          [](const FetchProgress& progress) {
+            if (progress.done > 0)
+              throw Stop();
+          }),
+      Stop);
   EXPECT_FALSE(fs::exists(file_));
   EXPECT_GT(fs::file_size(part_), 0u);
 }
 
 TEST_F(DownloadFile, RefusesMoreThanTheLimit) {
-  EXPECT_TRUE(throws_data_error([&] { download_file(server_.url("endless/file"), checksum_, file_, {}, 1'000'000); },
-                                {"at most 1000000 bytes"}));
+  EXPECT_TRUE(throws_data_error(
+      [&] { download_file(server_.url("endless/file"), checksum_, file_, {}, 1'000'000); }, {"at most 1000000 bytes"}));
   EXPECT_FALSE(fs::exists(file_));
 }
 

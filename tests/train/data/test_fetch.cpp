@@ -20,10 +20,11 @@ class Fetch : public ::testing::Test {
  protected:
   /// The download of a file that the server offers.
   Download offered(const std::string& name, const fs::path& destination, bool archive) const {
-    return {server_.url("plain/" + name),
-            {ChecksumAlgorithm::md5, file_checksum(server_.folder() / name, ChecksumAlgorithm::md5)},
-            archive,
-            destination};
+    return {
+        server_.url("plain/" + name),
+        {ChecksumAlgorithm::md5, file_checksum(server_.folder() / name, ChecksumAlgorithm::md5)},
+        archive,
+        destination};
   }
   Download offered_archive(const std::vector<TarEntry>& entries) const {
     write_tar_gz(server_.folder() / "set.tar.gz", entries);
@@ -91,8 +92,8 @@ TEST_F(Fetch, OneAtATimeInAFolder) {
 
 TEST_F(Fetch, RefusesAFolderThatCannotBeMade) {
   write_text(folder_ / "file", "in the way");
-  EXPECT_TRUE(throws_data_error([&] { fetch(offered_archive(good_), folder_ / "file/sub"); },
-                                {(folder_ / "file/sub").string()}));
+  EXPECT_TRUE(throws_data_error(
+      [&] { fetch(offered_archive(good_), folder_ / "file/sub"); }, {(folder_ / "file/sub").string()}));
 }
 
 TEST(OfficialDownloads, GoWhereLoadDatasetLooks) {

@@ -52,7 +52,9 @@ TEST_F(IdxReader, RefusesFolder) {
   EXPECT_TRUE(throws_data_error([&] { read_idx(folder_.path()); }, {folder_.path().string(), "regular file"}));
 }
 
-TEST_F(IdxReader, RefusesEmptyFile) { EXPECT_TRUE(refuses({}, {"at least 4 bytes", "found 0 bytes"})); }
+TEST_F(IdxReader, RefusesEmptyFile) {
+  EXPECT_TRUE(refuses({}, {"at least 4 bytes", "found 0 bytes"}));
+}
 
 TEST_F(IdxReader, RefusesWrongMagic) {
   EXPECT_TRUE(refuses({1, 0, 8, 1, 0, 0, 0, 0}, {"magic", "0x01000801"}));
@@ -80,7 +82,9 @@ TEST_F(IdxReader, RefusesSizesThatOverflow) {
   EXPECT_TRUE(refuses(idx_bytes({0x80000000, 2}, {}), {"at most", "2147483648x2"}));
 }
 
-TEST_F(IdxReader, RefusesGzipBomb) { EXPECT_TRUE(refuses(gzip_bytes(Bytes(30'000'000)), {"unpack to at most"})); }
+TEST_F(IdxReader, RefusesGzipBomb) {
+  EXPECT_TRUE(refuses(gzip_bytes(Bytes(30'000'000)), {"unpack to at most"}));
+}
 
 TEST_F(IdxReader, RefusesTruncatedGzip) {
   Bytes packed = gzip_bytes(idx_bytes({1000}, noise_bytes(1000, 0)));

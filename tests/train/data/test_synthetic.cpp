@@ -34,8 +34,9 @@ TEST(Synthetic, IsTheSameOnEveryPlatform) {
   const at::Tensor images = make_synthetic({}, 20, 1).images;
   const TemporaryFolder folder;
   write_bytes(folder / "images", Bytes(images.data_ptr<uint8_t>(), images.data_ptr<uint8_t>() + images.numel()));
-  EXPECT_EQ(file_checksum(folder / "images", ChecksumAlgorithm::sha256),
-            "b97df45ad9cb178e28bfbd7f58f557ca73a7ea3bd61109e2cf13cbad2c83117b");
+  EXPECT_EQ(
+      file_checksum(folder / "images", ChecksumAlgorithm::sha256),
+      "b97df45ad9cb178e28bfbd7f58f557ca73a7ea3bd61109e2cf13cbad2c83117b");
 }
 
 TEST(Synthetic, AnotherSeedOrStreamGivesOtherImages) {

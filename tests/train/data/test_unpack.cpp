@@ -94,8 +94,8 @@ TEST_F(Unpack, RefusesWhatIsNoArchive) {
 
 TEST_F(Unpack, RefusesMoreThanTheLimit) {
   write_tar_gz(archive_, {{"set/a", std::string(1'000'000, 'a')}});
-  EXPECT_TRUE(throws_data_error([&] { unpack_tar_gz(archive_, destination_, 999'999); },
-                                {archive_.string(), "at most 999999"}));
+  EXPECT_TRUE(throws_data_error(
+      [&] { unpack_tar_gz(archive_, destination_, 999'999); }, {archive_.string(), "at most 999999"}));
   EXPECT_TRUE(folder_.is_empty());
 }
 
@@ -110,7 +110,8 @@ TEST_F(Unpack, GivingUpLeavesNothing) {
   struct Stop {};
   write_tar_gz(archive_, good_);
   const auto stop_at_second = [](const std::string& path) {
-    if (path == "set/inner/b") throw Stop();
+    if (path == "set/inner/b")
+      throw Stop();
   };
   EXPECT_THROW(unpack_tar_gz(archive_, destination_, 1 << 20, stop_at_second), Stop);
   EXPECT_TRUE(folder_.is_empty());
@@ -121,7 +122,8 @@ TEST_F(Unpack, BeingKilledLeavesNoHalfFolderAndTheNextTryIsWhole) {
   const pid_t child = fork();
   if (child == 0) {
     unpack_tar_gz(archive_, destination_, 1 << 20, [](const std::string& path) {
-      if (path == "set/inner/b") raise(SIGKILL);
+      if (path == "set/inner/b")
+        raise(SIGKILL);
     });
     _exit(0);
   }

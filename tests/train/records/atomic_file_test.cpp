@@ -72,13 +72,15 @@ TEST(AtomicFile, LeavesNoTemporaryFileBehind) {
 TEST(AtomicFile, NamesFileAndReasonInOneLine) {
   const TemporaryFolder folder;
   const fs::path path = folder.path() / "missing" / "run.json";
-  EXPECT_EQ(scene::error_of([&] { write_file_atomically(path, "x"); }),
-            "cannot write " + path.string() + ": No such file or directory");
+  EXPECT_EQ(
+      scene::error_of([&] { write_file_atomically(path, "x"); }),
+      "cannot write " + path.string() + ": No such file or directory");
   EXPECT_EQ(scene::error_of([&] { read_file(path); }), "cannot read " + path.string() + ": No such file or directory");
 }
 
 TEST(PosixFile, ReportsAFullDisk) {
-  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
+  if (!fs::exists("/dev/full"))
+    GTEST_SKIP() << "no /dev/full";
   PosixFile file("/dev/full", O_WRONLY);
   EXPECT_EQ(scene::error_of([&] { file.write("x"); }), "cannot write /dev/full: No space left on device");
 }

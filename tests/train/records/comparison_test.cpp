@@ -20,7 +20,8 @@ using scene::TemporaryFolder;
 
 std::vector<RunRecord> records_of(const std::vector<Play>& plays) {
   std::vector<RunRecord> runs;
-  for (const Play& play : plays) runs.push_back(play.record());
+  for (const Play& play : plays)
+    runs.push_back(play.record());
   return runs;
 }
 
@@ -61,7 +62,8 @@ TEST(Comparison, TestAccuracyIsTakenWhereValidationIsBest) {
   runs[0].metrics.epochs[2].validation_accuracy = 0.99;
   EXPECT_EQ(summarize(runs)[0].best_epoch, 2);
   EXPECT_DOUBLE_EQ(summarize(runs)[0].test_accuracy, exact.epoch(2).test_accuracy);
-  for (EpochEvent& epoch : runs[0].metrics.epochs) epoch.validation_accuracy = std::numeric_limits<double>::quiet_NaN();
+  for (EpochEvent& epoch : runs[0].metrics.epochs)
+    epoch.validation_accuracy = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(summarize(runs)[0].best_epoch, 4);
   EXPECT_TRUE(std::isnan(summarize(runs)[0].best_validation_accuracy));
 }
@@ -90,7 +92,8 @@ TEST(Comparison, OnlyDifferingSettingsAreMarked) {
 
 TEST(Comparison, ARunThatHasNotBegunIsUnknownNotAnError) {
   auto runs = records_of({backprop, exact});
-  for (RunRecord& run : runs) run.metrics = {run.metrics.start, {}, {}, {}};
+  for (RunRecord& run : runs)
+    run.metrics = {run.metrics.start, {}, {}, {}};
   EXPECT_TRUE(std::isnan(summarize(runs)[1].final_train_loss));
   EXPECT_EQ(summarize(runs)[1].status, "unfinished");
   EXPECT_NE(comparison_table(runs).find("unfinished"), std::string::npos);
@@ -110,9 +113,10 @@ TEST(Table, LinesOfABlockAreEquallyLongAscii) {
 
 TEST(Table, SaysLossSpeedAndAccuracy) {
   const std::string table = single_blanks(comparison_table(records_of({backprop, exact})));
-  for (const char* line : {"train loss, epoch 0 2.0000 2.0000\n", "train loss, epoch 4 0.12500 0.0078125\n",
-                           "best validation accuracy 90.00 % 90.00 %\n", " ratio to backprop 1.00x 1.50x\n",
-                           "seconds to loss 0.12500 4.000 3.000\n", " speed-up to the same loss 1.00x 1.33x\n"}) {
+  for (const char* line :
+       {"train loss, epoch 0 2.0000 2.0000\n", "train loss, epoch 4 0.12500 0.0078125\n",
+        "best validation accuracy 90.00 % 90.00 %\n", " ratio to backprop 1.00x 1.50x\n",
+        "seconds to loss 0.12500 4.000 3.000\n", " speed-up to the same loss 1.00x 1.33x\n"}) {
     EXPECT_NE(table.find(line), std::string::npos) << line << "\n" << table;
   }
 }
@@ -123,7 +127,8 @@ TEST(Table, LongRunsShowSelectedEpochsWithFirstAndLast) {
   play.decay = 0.99;
   const std::string table = comparison_table(records_of({play}), {.width = 100, .loss_rows = 5});
   size_t rows = 0;
-  for (size_t at = 0; (at = table.find("train loss", at)) != std::string::npos; ++at) ++rows;
+  for (size_t at = 0; (at = table.find("train loss", at)) != std::string::npos; ++at)
+    ++rows;
   EXPECT_EQ(rows, 5u);
   EXPECT_NE(table.find("epoch 0 "), std::string::npos);
   EXPECT_NE(table.find("epoch 200"), std::string::npos);
@@ -132,7 +137,8 @@ TEST(Table, LongRunsShowSelectedEpochsWithFirstAndLast) {
 TEST(Table, NeverWiderThanTheTerminal) {
   std::istringstream lines(
       comparison_table(records_of({backprop, exact, exact, exact, exact}), {.width = 60, .loss_rows = 4}));
-  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 60u);
+  for (std::string line; std::getline(lines, line);)
+    EXPECT_LE(line.size(), 60u);
 }
 
 }  // namespace

@@ -21,8 +21,8 @@ Config any_config() {
   const auto text = [] { return *rc::gen::string<std::string>().as("text"); };
   Config config;
   config.data = {text(), text(), *rc::gen::arbitrary<int64_t>(), *rc::gen::arbitrary<int64_t>()};
-  config.model = {text(), *rc::gen::arbitrary<std::vector<int64_t>>(), text(),
-                  *rc::gen::arbitrary<std::vector<std::string>>()};
+  config.model = {
+      text(), *rc::gen::arbitrary<std::vector<int64_t>>(), text(), *rc::gen::arbitrary<std::vector<std::string>>()};
   config.method = {text(), *any_number(), *rc::gen::arbitrary<int64_t>(), *any_number(), text(), text()};
   config.optimizer = {text(),        *any_number(), *any_number(), *any_number(),
                       *any_number(), *any_number(), *any_number(), *any_number()};
@@ -34,7 +34,9 @@ Config any_config() {
   return config;
 }
 
-Config parsed(const std::string& text) { return config_from_json(Json::parse(text)); }
+Config parsed(const std::string& text) {
+  return config_from_json(Json::parse(text));
+}
 
 RC_GTEST_PROP(ConfigJson, ComesBackFromItsText, ()) {
   const Config config = any_config();
@@ -77,10 +79,11 @@ TEST(ConfigJson, UnknownKeysAreNamed) {
 TEST(ConfigJson, WrongTypesAreNamed) {
   EXPECT_EQ(scene::error_of([] { parsed(R"({"train": {"epochs": 1.5}})"); }), "train.epochs must be an integer");
   EXPECT_EQ(scene::error_of([] { parsed(R"({"train": {"seed": -1}})"); }), "train.seed must be a non-negative integer");
-  EXPECT_EQ(scene::error_of([] { parsed(R"({"model": {"hidden": [10, "x"]}})"); }),
-            "model.hidden[1] must be an integer");
-  EXPECT_EQ(scene::error_of([] { parsed(R"({"train": {"epochs": 18446744073709551615}})"); }),
-            "train.epochs must be an integer");
+  EXPECT_EQ(
+      scene::error_of([] { parsed(R"({"model": {"hidden": [10, "x"]}})"); }), "model.hidden[1] must be an integer");
+  EXPECT_EQ(
+      scene::error_of([] { parsed(R"({"train": {"epochs": 18446744073709551615}})"); }),
+      "train.epochs must be an integer");
   EXPECT_EQ(scene::error_of([] { parsed(R"({"data": 3})"); }), "data must be an object");
 }
 

@@ -24,13 +24,17 @@ using scene::TemporaryFolder;
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-std::string jsonl(const TemporaryFolder& folder) { return content(folder.path() / "metrics.jsonl"); }
-std::string csv(const TemporaryFolder& folder) { return content(folder.path() / "metrics.csv"); }
+std::string jsonl(const TemporaryFolder& folder) {
+  return content(folder.path() / "metrics.jsonl");
+}
+std::string csv(const TemporaryFolder& folder) {
+  return content(folder.path() / "metrics.csv");
+}
 
 // Plays up to step `killed_at`, appends `torn` as a dying process might, resumes at step `checkpoint` and plays to the
 // end.
-void play_with_interruption(const Play& play, const TemporaryFolder& folder, int64_t killed_at, const std::string& torn,
-                            int64_t checkpoint) {
+void play_with_interruption(
+    const Play& play, const TemporaryFolder& folder, int64_t killed_at, const std::string& torn, int64_t checkpoint) {
   MetricsWriter first(folder.path());
   play.tell(first, 0, killed_at);
   scene::put(folder.path() / "metrics.jsonl", jsonl(folder) + torn);
@@ -60,8 +64,8 @@ TEST(Metrics, ResumedFilesEqualThoseOfAnUndisturbedRun) {
   for (int64_t killed_at = 1; killed_at <= play.epochs * Play::batches; ++killed_at) {
     for (int64_t checkpoint = 1; checkpoint <= killed_at; ++checkpoint) {
       const TemporaryFolder disturbed;
-      play_with_interruption(play, disturbed, killed_at, tails[static_cast<size_t>(checkpoint) % tails.size()],
-                             checkpoint);
+      play_with_interruption(
+          play, disturbed, killed_at, tails[static_cast<size_t>(checkpoint) % tails.size()], checkpoint);
       EXPECT_EQ(jsonl(disturbed), jsonl(undisturbed)) << killed_at << " " << checkpoint;
       EXPECT_EQ(csv(disturbed), csv(undisturbed)) << killed_at << " " << checkpoint;
     }
@@ -95,7 +99,8 @@ TEST(Metrics, LinesAreEventsInTheirOrder) {
   Play{.epochs = 1}.tell(writer);
   std::istringstream lines(jsonl(folder));
   std::string names;
-  for (std::string line; std::getline(lines, line);) names += Json::parse(line)["event"].get<std::string>() + " ";
+  for (std::string line; std::getline(lines, line);)
+    names += Json::parse(line)["event"].get<std::string>() + " ";
   EXPECT_EQ(names, "start epoch step step step step epoch end ");
 }
 
@@ -153,7 +158,8 @@ RC_GTEST_PROP(EpochCsv, RowsRoundTrip, ()) {
   epoch.validation_loss = nan;
   std::istringstream row(epoch_csv_row(epoch));
   std::vector<std::string> fields;
-  for (std::string field; std::getline(row, field, ',');) fields.push_back(field);
+  for (std::string field; std::getline(row, field, ',');)
+    fields.push_back(field);
   RC_ASSERT(fields.size() == 10u);
   RC_ASSERT(std::stoll(fields[0]) == epoch.epoch);
   RC_ASSERT(std::strtod(fields[3].c_str(), nullptr) == epoch.train_loss);

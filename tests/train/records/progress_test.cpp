@@ -39,15 +39,18 @@ std::string without_escapes(std::string text) {
   return text;
 }
 
-TEST(Progress, QuietPrintsNothing) { EXPECT_EQ(shown({.quiet = true, .terminal = true}), ""); }
+TEST(Progress, QuietPrintsNothing) {
+  EXPECT_EQ(shown({.quiet = true, .terminal = true}), "");
+}
 
 TEST(Progress, PlainOutputIsOneLinePerEpoch) {
   const std::string text = shown({});
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
   EXPECT_EQ(text.find('\r'), std::string::npos);
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1 + 4 + 1);  // start, epochs 0..3, end
-  EXPECT_NE(text.find("epoch 2/3  train 0.5000 (83.3 %)  validation 0.6000 (70.0 %)  test 0.7000 (60.0 %)  3.0 s\n"),
-            std::string::npos)
+  EXPECT_NE(
+      text.find("epoch 2/3  train 0.5000 (83.3 %)  validation 0.6000 (70.0 %)  test 0.7000 (60.0 %)  3.0 s\n"),
+      std::string::npos)
       << text;
 }
 
@@ -71,7 +74,8 @@ TEST(Progress, FitsIntoANarrowTerminal) {
   for (const int width : {1, 12, 25, 40, 60, 80, 200}) {
     std::istringstream redraws(without_escapes(shown(terminal(width))));
     for (std::string redraw; std::getline(redraws, redraw, '\r');) {
-      if (redraw.find('\n') != std::string::npos) continue;  // a line that stays
+      if (redraw.find('\n') != std::string::npos)
+        continue;  // a line that stays
       EXPECT_LT(redraw.size(), static_cast<size_t>(std::max(width, 2))) << "'" << redraw << "' at width " << width;
     }
   }

@@ -54,7 +54,8 @@ class Report : public testing::Test {
 
 size_t count(const std::string& text, const std::string& part) {
   size_t number = 0;
-  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at) ++number;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at)
+    ++number;
   return number;
 }
 
@@ -118,16 +119,18 @@ TEST_F(Report, ShowsARunThatWasKilled) {
 
 TEST_F(Report, IsAnAccessiblePage) {
   const std::string html = report({run({})});
-  for (const char* part : {"<!DOCTYPE html>", "<html lang=\"en\">", "<title>", "name=\"viewport\"",
-                           "prefers-color-scheme: dark", "scope: \"col\"", "scope: \"row\"", "aria-pressed"}) {
+  for (const char* part :
+       {"<!DOCTYPE html>", "<html lang=\"en\">", "<title>", "name=\"viewport\"", "prefers-color-scheme: dark",
+        "scope: \"col\"", "scope: \"row\"", "aria-pressed"}) {
     EXPECT_NE(html.find(part), std::string::npos) << part;
   }
 }
 
 TEST_F(Report, SaysWhatIsMissing) {
   const fs::path path = run({});
-  EXPECT_NE(scene::error_of([&] { report({folder_.path() / "nothing"}); }).find("is not the folder of a run"),
-            std::string::npos);
+  EXPECT_NE(
+      scene::error_of([&] { report({folder_.path() / "nothing"}); }).find("is not the folder of a run"),
+      std::string::npos);
   EXPECT_EQ(scene::error_of([&] { report({}); }), "a report needs at least one run folder");
   ::setenv("PROXPROP_PLOTLY", "/nowhere/plotly.js", 1);
   EXPECT_EQ(scene::error_of([&] { report({path}); }), "PROXPROP_PLOTLY is /nowhere/plotly.js, which is no file");

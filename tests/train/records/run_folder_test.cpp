@@ -48,19 +48,22 @@ TEST(RunFolder, ReplacingRemovesOnlyWhatARunWrote) {
   const fs::path root = folder.path();
   const TemporaryFolder elsewhere;
   put(elsewhere.path() / "model.safetensors", "precious");
-  for (const char* name : {"run.json", "metrics.jsonl", "metrics.csv", "report.html", ".run.json.1.0.tmp",
-                           "tensorboard/events.out.tfevents.1.proxprop.0", "checkpoints/step-8/model.safetensors"}) {
+  for (const char* name :
+       {"run.json", "metrics.jsonl", "metrics.csv", "report.html", ".run.json.1.0.tmp",
+        "tensorboard/events.out.tfevents.1.proxprop.0", "checkpoints/step-8/model.safetensors"}) {
     put(root / name, "x");
   }
-  for (const char* name : {"thesis.txt", "notes/metrics.csv", "tensorboard/notes.txt"}) put(root / name, "mine");
+  for (const char* name : {"thesis.txt", "notes/metrics.csv", "tensorboard/notes.txt"})
+    put(root / name, "mine");
   fs::create_directory_symlink(elsewhere.path(), root / "checkpoints" / "link");
   prepare_run_folder(root, ExistingFolder::replace);
   EXPECT_EQ(scene::content(root / "thesis.txt"), "mine");
   EXPECT_EQ(scene::content(root / "notes/metrics.csv"), "mine");
   EXPECT_EQ(scene::content(root / "tensorboard/notes.txt"), "mine");
   EXPECT_EQ(scene::content(elsewhere.path() / "model.safetensors"), "precious");
-  for (const char* name : {"run.json", "metrics.jsonl", "metrics.csv", "report.html", ".run.json.1.0.tmp",
-                           "checkpoints", "tensorboard/events.out.tfevents.1.proxprop.0"}) {
+  for (const char* name :
+       {"run.json", "metrics.jsonl", "metrics.csv", "report.html", ".run.json.1.0.tmp", "checkpoints",
+        "tensorboard/events.out.tfevents.1.proxprop.0"}) {
     EXPECT_FALSE(fs::exists(root / name)) << name;
   }
 }

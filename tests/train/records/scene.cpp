@@ -12,7 +12,8 @@ namespace fs = std::filesystem;
 
 TemporaryFolder::TemporaryFolder() {
   std::string name = (fs::temp_directory_path() / "proxprop-records-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
+  if (::mkdtemp(name.data()) == nullptr)
+    throw std::runtime_error("no temporary folder");
   path_ = name;
 }
 
@@ -59,13 +60,14 @@ EpochEvent Play::epoch(int64_t epoch) const {
 }
 
 RunEnd Play::end() const {
-  return {"finished",
-          epochs,
-          epochs * batches,
-          pace * static_cast<double>(epochs),
-          epoch(epochs).validation_accuracy,
-          epochs,
-          epoch(epochs).test_accuracy};
+  return {
+      "finished",
+      epochs,
+      epochs * batches,
+      pace * static_cast<double>(epochs),
+      epoch(epochs).validation_accuracy,
+      epochs,
+      epoch(epochs).test_accuracy};
 }
 
 void Play::tell(Observer& observer, int64_t from, int64_t to) const {
@@ -73,20 +75,25 @@ void Play::tell(Observer& observer, int64_t from, int64_t to) const {
   begin.resumed = from > 0;
   begin.first_step = from;
   observer.on_start(begin);
-  if (from == 0) observer.on_epoch(epoch(0));
+  if (from == 0)
+    observer.on_epoch(epoch(0));
   for (int64_t now = from + 1; now <= to; ++now) {
     observer.on_step(step(now));
-    if (now % batches == 0) observer.on_epoch(epoch(now / batches));
+    if (now % batches == 0)
+      observer.on_epoch(epoch(now / batches));
   }
-  if (to == epochs * batches) observer.on_end(end());
+  if (to == epochs * batches)
+    observer.on_end(end());
 }
 
 RunRecord Play::record() const {
   RunRecord run;
   run.label = label;
   run.metrics.start = start();
-  for (int64_t now = 1; now <= epochs * batches; ++now) run.metrics.steps.push_back(step(now));
-  for (int64_t now = 0; now <= epochs; ++now) run.metrics.epochs.push_back(epoch(now));
+  for (int64_t now = 1; now <= epochs * batches; ++now)
+    run.metrics.steps.push_back(step(now));
+  for (int64_t now = 0; now <= epochs; ++now)
+    run.metrics.epochs.push_back(epoch(now));
   run.metrics.end = end();
   return run;
 }

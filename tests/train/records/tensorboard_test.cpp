@@ -23,7 +23,8 @@ using scene::TemporaryFolder;
 
 template <class Number>
 Number take(std::string_view& bytes) {
-  if (bytes.size() < sizeof(Number)) throw std::runtime_error("cut off");
+  if (bytes.size() < sizeof(Number))
+    throw std::runtime_error("cut off");
   Number number;
   std::memcpy(&number, bytes.data(), sizeof(Number));
   bytes.remove_prefix(sizeof(Number));
@@ -35,12 +36,14 @@ uint64_t take_varint(std::string_view& bytes) {
   for (int shift = 0;; shift += 7) {
     const auto byte = take<unsigned char>(bytes);
     number |= uint64_t{byte & 0x7fu} << shift;
-    if (byte < 0x80) return number;
+    if (byte < 0x80)
+      return number;
   }
 }
 
 std::string_view take_bytes(std::string_view& bytes, size_t count) {
-  if (bytes.size() < count) throw std::runtime_error("cut off");
+  if (bytes.size() < count)
+    throw std::runtime_error("cut off");
   const std::string_view taken = bytes.substr(0, count);
   bytes.remove_prefix(count);
   return taken;
@@ -54,20 +57,11 @@ Message decode(std::string_view bytes) {
     const uint64_t key = take_varint(bytes);
     std::string value;
     switch (key & 7) {
-      case 0:
-        value = std::to_string(take_varint(bytes));
-        break;
-      case 1:
-        value = take_bytes(bytes, 8);
-        break;
-      case 2:
-        value = take_bytes(bytes, take_varint(bytes));
-        break;
-      case 5:
-        value = take_bytes(bytes, 4);
-        break;
-      default:
-        throw std::runtime_error("unknown wire type");
+      case 0: value = std::to_string(take_varint(bytes)); break;
+      case 1: value = take_bytes(bytes, 8); break;
+      case 2: value = take_bytes(bytes, take_varint(bytes)); break;
+      case 5: value = take_bytes(bytes, 4); break;
+      default: throw std::runtime_error("unknown wire type");
     }
     message[key >> 3].push_back(value);
   }
@@ -95,7 +89,8 @@ std::vector<Message> events_in(const fs::path& path) {
 
 std::vector<fs::path> files_of(const TemporaryFolder& folder) {
   std::set<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder.path() / "tensorboard")) files.insert(entry.path());
+  for (const auto& entry : fs::directory_iterator(folder.path() / "tensorboard"))
+    files.insert(entry.path());
   return {files.begin(), files.end()};
 }
 
@@ -103,11 +98,13 @@ std::vector<fs::path> files_of(const TemporaryFolder& folder) {
 std::map<std::pair<std::string, int64_t>, float> scalars_in(const std::vector<Message>& events) {
   std::map<std::pair<std::string, int64_t>, float> scalars;
   for (const Message& event : events) {
-    if (!event.contains(5)) continue;
+    if (!event.contains(5))
+      continue;
     const Message summary = decode(event.at(5).at(0));
     for (const std::string& encoded : summary.at(1)) {
       Message value = decode(encoded);
-      if (!value.contains(2)) continue;
+      if (!value.contains(2))
+        continue;
       std::string_view bytes = value[2].at(0);
       scalars[{value[1].at(0), std::stoll(event.at(2).at(0))}] = take<float>(bytes);
     }

@@ -40,9 +40,13 @@ HttpServer::HttpServer() {
   port_ = port;
 }
 
-HttpServer::~HttpServer() { stop(); }
+HttpServer::~HttpServer() {
+  stop();
+}
 
-std::string HttpServer::url(const std::string& path) const { return "http://127.0.0.1:" + port_ + "/" + path; }
+std::string HttpServer::url(const std::string& path) const {
+  return "http://127.0.0.1:" + port_ + "/" + path;
+}
 
 std::vector<std::string> HttpServer::requests() const {
   std::ifstream stream(log_folder_ / "requests");

@@ -14,9 +14,10 @@ void write_tar_gz(const std::filesystem::path& file, const std::vector<TarEntry>
     archive_entry* entry = archive_entry_new();
     archive_entry_set_pathname(entry, what.path.c_str());
     archive_entry_set_perm(entry, 0755);
-    archive_entry_set_filetype(entry, what.kind == TarEntry::Kind::folder          ? AE_IFDIR
-                                      : what.kind == TarEntry::Kind::symbolic_link ? AE_IFLNK
-                                                                                   : AE_IFREG);
+    archive_entry_set_filetype(
+        entry, what.kind == TarEntry::Kind::folder          ? AE_IFDIR
+               : what.kind == TarEntry::Kind::symbolic_link ? AE_IFLNK
+                                                            : AE_IFREG);
     if (what.kind == TarEntry::Kind::symbolic_link) {
       archive_entry_set_symlink(entry, what.content.c_str());
     } else if (what.kind == TarEntry::Kind::hard_link) {

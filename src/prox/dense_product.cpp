@@ -1,0 +1,227 @@
+#include "prox/dense_product.h"
+
+#include "prox/kernels/kernels.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+
+namespace proxprop {
+
+namespace {
+
+// Terms per pass: a strip of `width` panels of this depth stays in the second-level cache.
+constexpr int64_t depth_of_pass = 512;
+// Rows of the left operand that one task multiplies with its strips: they stay in the second-level cache meanwhile.
+constexpr int64_t rows_of_task = 128;
+constexpr int64_t strips_of_task = 4;
+// Below this many multiplications threads cost more than they save.
+constexpr int64_t smallest_parallel_product = int64_t(1) << 18;
+// Below this many multiplications packing costs more than the faster tile saves.
+constexpr int64_t smallest_own_product = int64_t(1) << 15;
+
+int64_t round_up(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+// Panels are kept between calls: fresh pages would cost as much as filling them.
+template <typename T>
+T* panel_storage(int which, int64_t count) {
+  struct Free {
+    void operator()(T* pointer) const { std::free(pointer); }
+  };
+  static thread_local std::unique_ptr<T, Free> storage[2];
+  static thread_local int64_t sizes[2] = {0, 0};
+  if (sizes[which] < count) {
+    storage[which].reset();
+    storage[which].reset(static_cast<T*>(std::aligned_alloc(64, size_t(round_up(count * int64_t(sizeof(T)), 64)))));
+    TORCH_CHECK(storage[which], "proxprop: out of memory for the panels of a matrix product (", count, " elements)");
+    sizes[which] = count;
+  }
+  return storage[which].get();
+}
+
+// to[k * lanes + i] = operand(row + i, depth + k); rows beyond the last are zero.
+template <typename T, typename Sum>
+void pack_panel(const Operand<T>& operand, int64_t row, int64_t first, int64_t depth, int64_t lanes, Sum* to) {
+  const auto count = std::min(lanes, operand.rows - row);
+  const T* from = operand.data + row * operand.row_stride + first * operand.depth_stride;
+  if (count < lanes) {
+    std::fill(to, to + depth * lanes, Sum(0));
+  }
+  if (operand.row_stride == 1) {
+    for (int64_t k = 0; k < depth; ++k) {
+      for (int64_t i = 0; i < count; ++i) {
+        to[k * lanes + i] = Sum(from[k * operand.depth_stride + i]);
+      }
+    }
+    return;
+  }
+  constexpr int64_t block = 16;  // one cache line of each row at a time
+  for (int64_t begin = 0; begin < depth; begin += block) {
+    const auto end = std::min(depth, begin + block);
+    for (int64_t i = 0; i < count; ++i) {
+      const T* source = from + i * operand.row_stride;
+      for (int64_t k = begin; k < end; ++k) {
+        to[k * lanes + i] = Sum(source[k * operand.depth_stride]);
+      }
+    }
+  }
+}
+
+void in_parallel(int64_t tasks, bool threaded, const std::function<void(int64_t)>& run) {
+  if (!threaded) {
+    for (int64_t task = 0; task < tasks; ++task) {
+      run(task);
+    }
+    return;
+  }
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), tasks), 1, [&](int64_t begin, int64_t end) {
+    for (auto worker = begin; worker < end; ++worker) {
+      for (int64_t task = next++; task < tasks; task = next++) {
+        run(task);
+      }
+    }
+  });
+}
+
+// One pass over `depth` terms of the sums.
+template <typename Sum>
+struct Pass {
+  const Sum* a;
+  const Sum* b;
+  int64_t panel_stride;
+  int64_t depth;
+  int64_t rows, columns;
+  Sum* out;
+  int64_t out_stride;
+  bool accumulate;
+  Part part;
+
+  // Rows [row, last_row) by columns [column, column + strip), one strip of panels.
+  void strip(int64_t row, int64_t last_row, int64_t column) const {
+    const auto& kernel = kernels<Sum>();
+    const int64_t lanes = kernel.lanes, height = kernel.dense_shape.height;
+    const auto width = kernel.dense_shape.width * lanes;
+    for (; row < last_row; row += height) {
+      if (part == Part::lower && column > row + height - 1) {
+        continue;
+      }
+      DenseTile<Sum> tile{
+          a + row / lanes * panel_stride + row % lanes,
+          b + column / lanes * panel_stride,
+          panel_stride,
+          depth,
+          out + row * out_stride + column,
+          out_stride,
+          accumulate};
+      if (row + height <= rows && column + width <= columns) {
+        kernel.dense(tile);
+      } else {
+        at_the_edge(tile, std::min(height, rows - row), std::min(width, columns - column));
+      }
+    }
+  }
+
+ private:
+  void at_the_edge(DenseTile<Sum> tile, int64_t height, int64_t width) const {
+    constexpr int64_t largest = 8 * 3 * 16;
+    Sum whole[largest];
+    Sum* target = tile.out;
+    tile.out = whole;
+    tile.out_stride = kernels<Sum>().dense_shape.width * kernels<Sum>().lanes;
+    tile.accumulate = false;
+    kernels<Sum>().dense(tile);
+    for (int64_t i = 0; i < height; ++i) {
+      for (int64_t j = 0; j < width; ++j) {
+        Sum& entry = target[i * out_stride + j];
+        entry = whole[i * tile.out_stride + j] + (accumulate ? entry : Sum(0));
+      }
+    }
+  }
+};
+
+template <typename T>
+Operand<T> operand_of(const at::Tensor& matrix, int64_t row_dimension) {
+  const auto depth_dimension = 1 - row_dimension;
+  return {
+      matrix.const_data_ptr<T>(), matrix.size(row_dimension), matrix.size(depth_dimension),
+      matrix.stride(row_dimension), matrix.stride(depth_dimension)};
+}
+
+template <typename T>
+at::Tensor product_of_tensors(const at::Tensor& a, const at::Tensor& b) {
+  auto out = at::empty({a.size(0), b.size(1)}, a.options());
+  dense_product<T, T>(operand_of<T>(a, 0), operand_of<T>(b, 1), out.mutable_data_ptr<T>(), b.size(1), Part::all);
+  return out;
+}
+
+}  // namespace
+
+template <typename T, typename Sum>
+void dense_product(const Operand<T>& a, const Operand<T>& b, Sum* out, int64_t out_stride, Part part) {
+  const auto& kernel = kernels<Sum>();
+  const int64_t lanes = kernel.lanes;
+  const auto width = kernel.dense_shape.width * lanes;
+  const bool same = a.data == b.data && a.rows == b.rows && a.row_stride == b.row_stride;
+  const bool threaded = a.rows * b.rows * a.depth >= smallest_parallel_product;
+  const auto passes = std::max<int64_t>(1, (a.depth + depth_of_pass - 1) / depth_of_pass);
+  const auto largest_depth = (a.depth + passes - 1) / passes;
+  const auto panel_stride = largest_depth * lanes;
+  // Whole strips: the tiles read panels beyond the last row.
+  const auto a_panels = round_up(a.rows, lanes) / lanes;
+  const auto b_panels = round_up(b.rows, width) / lanes;
+  Sum* const b_storage = panel_storage<Sum>(0, std::max(a_panels, b_panels) * panel_stride);
+  Sum* const a_storage = same ? b_storage : panel_storage<Sum>(1, a_panels * panel_stride);
+
+  const auto row_tasks = (a.rows + rows_of_task - 1) / rows_of_task;
+  const auto strips = (b.rows + width - 1) / width;
+  const auto strips_per_task = part == Part::lower ? 1 : strips_of_task;
+  const auto strip_tasks = (strips + strips_per_task - 1) / strips_per_task;
+  for (int64_t pass = 0; pass < passes; ++pass) {
+    const auto first = pass * largest_depth;
+    const auto depth = std::min(largest_depth, a.depth - first);
+    in_parallel(b_panels + (same ? 0 : a_panels), threaded, [&](int64_t panel) {
+      if (panel < b_panels) {
+        pack_panel(b, std::min(panel * lanes, b.rows), first, depth, lanes, b_storage + panel * panel_stride);
+      } else {
+        panel -= b_panels;
+        pack_panel(a, panel * lanes, first, depth, lanes, a_storage + panel * panel_stride);
+      }
+    });
+    const Pass<Sum> multiply{
+        a_storage, b_storage, panel_stride, depth, a.rows, b.rows, out, out_stride, pass > 0, part};
+    in_parallel(row_tasks * strip_tasks, threaded, [&](int64_t task) {
+      const auto row = task / strip_tasks * rows_of_task;
+      const auto first_strip = task % strip_tasks * strips_per_task;
+      for (auto strip = first_strip; strip < std::min(strips, first_strip + strips_per_task); ++strip) {
+        multiply.strip(row, std::min(a.rows, row + rows_of_task), strip * width);
+      }
+    });
+  }
+}
+
+template void dense_product<float, float>(const Operand<float>&, const Operand<float>&, float*, int64_t, Part);
+template void dense_product<float, double>(const Operand<float>&, const Operand<float>&, double*, int64_t, Part);
+template void dense_product<double, double>(const Operand<double>&, const Operand<double>&, double*, int64_t, Part);
+
+at::Tensor matrix_product(const at::Tensor& a, const at::Tensor& b) {
+  const bool own = a.is_cpu() && b.is_cpu() && a.scalar_type() == b.scalar_type() &&
+                   instruction_set() != InstructionSet::baseline &&
+                   a.numel() * b.size(1) >= smallest_own_product && a.size(1) > 0;
+  if (own && a.scalar_type() == at::kFloat) {
+    return product_of_tensors<float>(a, b);
+  }
+  if (own && a.scalar_type() == at::kDouble) {
+    return product_of_tensors<double>(a, b);
+  }
+  return at::mm(a, b);
+}
+
+}  // namespace proxprop

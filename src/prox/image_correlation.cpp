@@ -1,0 +1,267 @@
+#include "prox/image_correlation.h"
+
+#include "prox/kernels/kernels.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+namespace proxprop {
+
+namespace {
+
+// Bytes of packed images that a thread works on at a time: they stay in the first-level cache.
+constexpr int64_t block_bytes = int64_t(32) << 10;
+// Multiplications below which a second thread does not pay.
+constexpr int64_t smallest_share = int64_t(1) << 17;
+
+int64_t numel(const Extent& e) {
+  return e[0] * e[1] * e[2];
+}
+
+// Packed images of one group and one thread. What lies outside the images stays zero.
+template <typename T>
+class PackedImages {
+ public:
+  PackedImages(const Signal& signal, int64_t count, int64_t slack)
+      : signal_(signal),
+        image_stride_(numel(signal.padded_size()) * signal.channels),
+        first_pixel_(signal.elements(signal.before)),
+        storage_(size_t(count * image_stride_ + slack), T(0)) {}
+
+  int64_t image_stride() const { return image_stride_; }
+  const T* at_position_zero() const { return storage_.data() + signal_.elements(signal_.origin); }
+
+  void fill(int64_t first, int64_t count, int64_t group) {
+    const auto pixels = numel(signal_.size);
+    const auto all_channels = signal_.images.size(1);
+    const T* images = signal_.images.template const_data_ptr<T>();
+    for (int64_t n = 0; n < count; ++n) {
+      const T* image = images + ((first + n) * all_channels + group * signal_.channels) * pixels;
+      T* packed = storage_.data() + n * image_stride_ + first_pixel_;
+      for (int64_t z = 0; z < signal_.size[0]; ++z) {
+        for (int64_t y = 0; y < signal_.size[1]; ++y) {
+          pack_row(image + (z * signal_.size[1] + y) * signal_.size[2], pixels, packed + signal_.elements({z, y, 0}));
+        }
+      }
+    }
+  }
+
+ private:
+  void pack_row(const T* row, int64_t channel_stride, T* packed) const {
+    const auto channels = signal_.channels;
+    for (int64_t c = 0; c < channels; ++c) {
+      for (int64_t x = 0; x < signal_.size[2]; ++x) {
+        packed[x * channels + c] = row[c * channel_stride + x];
+      }
+    }
+  }
+
+  const Signal& signal_;
+  int64_t image_stride_;
+  int64_t first_pixel_;
+  std::vector<T> storage_;
+};
+
+// A pairing cut into the kernel's tiles.
+struct TileList {
+  std::vector<int64_t> offsets;     // of all vectors of the right side
+  std::vector<int64_t> empty_rows;  // of each
+  int64_t left = 0, height = 0;
+  int64_t columns = 0;              // elements of a row of the sums
+  int64_t sums_offset = 0;
+
+  TileList(const Pairing& pairing, int64_t lanes) : left(pairing.left.start), height(pairing.left.length) {
+    for (const auto& run : pairing.right) {
+      for (int64_t element = 0; element < run.length; element += lanes) {
+        offsets.push_back(run.start + element);
+        empty_rows.push_back(run.empty_rows);
+      }
+    }
+    columns = int64_t(offsets.size()) * lanes;
+  }
+  int64_t numel() const { return height * columns; }
+};
+
+template <typename T>
+class Correlation {
+ public:
+  Correlation(
+      const Signal& a,
+      const std::optional<Signal>& b,
+      int64_t groups,
+      const Extent& positions,
+      const std::vector<Pairing>& pairings)
+      : a_(a), b_(b ? *b : a), same_(!b), groups_(groups), positions_(positions) {
+    for (const auto& pairing : pairings) {
+      tiles_.emplace_back(pairing, kernels<T>().lanes);
+      tiles_.back().sums_offset = sums_numel_;
+      sums_numel_ += tiles_.back().numel();
+      for (const auto offset : tiles_.back().offsets) {
+        furthest_ = std::max(furthest_, offset);
+      }
+    }
+  }
+
+  std::vector<at::Tensor> run(const std::vector<Pairing>& pairings) const {
+    const auto images = a_.images.size(0);
+    const auto image_bytes = std::max<int64_t>(
+        1, (numel(a_.padded_size()) * a_.channels + (same_ ? 0 : numel(b_.padded_size()) * b_.channels)) *
+               int64_t(sizeof(T)));
+    const auto per_block = std::clamp<int64_t>(block_bytes / image_bytes, 1, std::max<int64_t>(1, images));
+    const auto blocks = (images + per_block - 1) / per_block;
+    const auto units = groups_ * blocks;
+    const auto work = images * groups_ * numel(positions_) * sums_numel_;
+    const auto threads = std::clamp<int64_t>(
+        std::min<int64_t>(at::get_num_threads(), work / smallest_share), 1, std::max<int64_t>(1, units));
+
+    auto sums = at::zeros({threads, groups_, sums_numel_}, at::dtype(at::kDouble));
+    double* data = sums.mutable_data_ptr<double>();
+    at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+      for (auto thread = begin; thread < end; ++thread) {
+        const auto slack = furthest_ + kernels<T>().lanes;
+        PackedImages<T> left(a_, per_block, slack);
+        std::optional<PackedImages<T>> right;
+        if (!same_) {
+          right.emplace(b_, per_block, slack);
+        }
+        for (auto unit = units * thread / threads; unit < units * (thread + 1) / threads; ++unit) {
+          const auto group = unit / blocks;
+          const auto first = unit % blocks * per_block;
+          const auto count = std::min(per_block, images - first);
+          left.fill(first, count, group);
+          if (right) {
+            right->fill(first, count, group);
+          }
+          add_block(left, right ? *right : left, count, data + (thread * groups_ + group) * sums_numel_);
+        }
+      }
+    });
+    return split(sums.sum(0), pairings);
+  }
+
+ private:
+  // Cuts the positions of a block into pieces of at most `correlation_terms`: whole images where they are small and
+  // flat, else rows or parts of rows.
+  void add_block(const PackedImages<T>& a, const PackedImages<T>& b, int64_t images, double* sums) const {
+    const bool flat = positions_[0] == 1;
+    const Extent all{flat ? images : positions_[0], positions_[1], positions_[2]};
+    const auto columns = std::min(all[2], correlation_terms);
+    const auto rows = std::clamp<int64_t>(correlation_terms / columns, 1, all[1]);
+    const auto planes =
+        rows == all[1] && columns == all[2] ? std::max<int64_t>(1, correlation_terms / (rows * columns)) : 1;
+    CorrelationTile<T> piece{};
+    piece.a_step = steps(a_);
+    piece.b_step = steps(b_);
+    if (flat) {
+      piece.a_step[0] = a.image_stride();
+      piece.b_step[0] = b.image_stride();
+    }
+    for (int64_t n = 0; n < (flat ? 1 : images); ++n) {
+      for (int64_t z = 0; z < all[0]; z += planes) {
+        for (int64_t y = 0; y < all[1]; y += rows) {
+          for (int64_t x = 0; x < all[2]; x += columns) {
+            piece.positions = {
+                std::min(planes, all[0] - z), std::min(rows, all[1] - y), std::min(columns, all[2] - x)};
+            piece.a = a.at_position_zero() + n * a.image_stride() + dot(piece.a_step, {z, y, x});
+            piece.b = b.at_position_zero() + n * b.image_stride() + dot(piece.b_step, {z, y, x});
+            for (const auto& tiles : tiles_) {
+              add_piece(piece, tiles, all[1] - y, sums + tiles.sums_offset);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  // `rows_left` is the number of rows from the piece's first one to the last one.
+  static void add_piece(CorrelationTile<T> tile, const TileList& tiles, int64_t rows_left, double* sums) {
+    const auto& kernel = kernels<T>();
+    const auto shape = kernel.correlation_shape(tiles.height);
+    const auto rows = tile.positions[1];
+    const T* left = tile.a + tiles.left;
+    tile.sums_stride = tiles.columns;
+    for (int64_t v = 0; v < int64_t(tiles.offsets.size()); v += shape.width) {
+      tile.width = int(std::min<int64_t>(shape.width, int64_t(tiles.offsets.size()) - v));
+      const auto empty = *std::min_element(&tiles.empty_rows[v], &tiles.empty_rows[v] + tile.width);
+      tile.positions[1] = std::min(rows, rows_left - empty);
+      if (tile.positions[1] <= 0) {
+        continue;
+      }
+      tile.offsets = &tiles.offsets[v];
+      for (int64_t i = 0; i < tiles.height; i += shape.height) {
+        tile.height = int(std::min<int64_t>(shape.height, tiles.height - i));
+        tile.a = left + i;
+        tile.sums = sums + i * tiles.columns + v * kernel.lanes;
+        kernel.correlation(tile);
+      }
+    }
+  }
+
+  static int64_t dot(const Extent& a, const Extent& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
+
+  static Extent steps(const Signal& signal) {
+    return {
+        signal.elements({signal.stride[0], 0, 0}), signal.elements({0, signal.stride[1], 0}),
+        signal.elements({0, 0, signal.stride[2]})};
+  }
+
+  // Drops the lanes beyond each run.
+  std::vector<at::Tensor> split(const at::Tensor& sums, const std::vector<Pairing>& pairings) const {
+    std::vector<at::Tensor> result;
+    for (size_t i = 0; i < pairings.size(); ++i) {
+      const auto& tiles = tiles_[i];
+      const auto whole = sums.narrow(1, tiles.sums_offset, tiles.numel()).view({groups_, tiles.height, tiles.columns});
+      std::vector<at::Tensor> runs;
+      int64_t column = 0;
+      const auto lanes = kernels<T>().lanes;
+      for (const auto& run : pairings[i].right) {
+        runs.push_back(whole.narrow(2, column, run.length));
+        column += (run.length + lanes - 1) / lanes * lanes;
+      }
+      result.push_back(runs.size() == 1 ? runs.front() : at::cat(runs, 2));
+    }
+    return result;
+  }
+
+  const Signal& a_;
+  const Signal& b_;
+  bool same_;
+  int64_t groups_;
+  Extent positions_;
+  std::vector<TileList> tiles_;
+  int64_t sums_numel_ = 0;
+  int64_t furthest_ = 0;  // largest offset of a vector: the last image is read that far beyond its end
+};
+
+}  // namespace
+
+Extent extent(at::IntArrayRef values, int64_t missing) {
+  Extent result{missing, missing, missing};
+  std::copy(values.begin(), values.end(), result.end() - int64_t(values.size()));
+  return result;
+}
+
+Extent Signal::padded_size() const {
+  return {before[0] + size[0] + after[0], before[1] + size[1] + after[1], before[2] + size[2] + after[2]};
+}
+
+int64_t Signal::elements(const Extent& shift) const {
+  const auto padded = padded_size();
+  return ((shift[0] * padded[1] + shift[1]) * padded[2] + shift[2]) * channels;
+}
+
+std::vector<at::Tensor> correlate(
+    const Signal& a,
+    const std::optional<Signal>& b,
+    int64_t groups,
+    const Extent& positions,
+    const std::vector<Pairing>& pairings) {
+  if (a.images.scalar_type() == at::kDouble) {
+    return Correlation<double>(a, b, groups, positions, pairings).run(pairings);
+  }
+  return Correlation<float>(a, b, groups, positions, pairings).run(pairings);
+}
+
+}  // namespace proxprop

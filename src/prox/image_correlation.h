@@ -1,0 +1,65 @@
+#pragma once
+// Correlations of batches of images, the work under the Gram matrix and the weight gradient of a convolution.
+//
+// The images of one group are packed with their channels last and zeros around them. A pixel's neighbours along x then
+// follow it in memory, so that what a kernel row sees at one position is one run of elements; a correlation is, over all
+// positions, the sum of outer products of a short run (left) with longer ones (right).
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace proxprop {
+
+/// Three spatial dimensions (z, y, x); missing leading ones have size 1.
+using Extent = std::array<int64_t, 3>;
+
+/// `values` behind leading entries of `missing`.
+Extent extent(at::IntArrayRef values, int64_t missing);
+
+/// Images and how positions walk over them.
+struct Signal {
+  at::Tensor images;        ///< [N, C, *], contiguous
+  Extent size{1, 1, 1};     ///< their spatial size
+  Extent before{0, 0, 0};   ///< zero pixels in front of the first one of each dimension
+  Extent after{0, 0, 0};    ///< and behind the last one
+  Extent origin{0, 0, 0};   ///< the padded pixel of position (0, 0, 0)
+  Extent stride{1, 1, 1};   ///< pixels from one position to the next
+  int64_t channels = 1;     ///< per group
+
+  Extent padded_size() const;
+  /// Elements from a pixel to the one at distance `shift`.
+  int64_t elements(const Extent& shift) const;
+};
+
+/// Consecutive elements, counted from the pixel of the position.
+struct Run {
+  int64_t start = 0;
+  int64_t length = 0;
+  /// The last positions along y for which the run holds zeros only: they are not visited.
+  int64_t empty_rows = 0;
+};
+
+/// One block of the result: sums[left element][right elements of all runs side by side].
+struct Pairing {
+  Run left;
+  std::vector<Run> right;
+};
+
+/// For every pairing the float64 tensor [groups, left length, total right length] of
+///
+///     sums[i][j] = sum over images and positions of a[position, left i] b[position, right j].
+///
+/// Without `b` both operands are `a`. Products are summed in the images' type over at most 128 terms, then in float64.
+/// Threads share the images in a fixed order. CPU, float32 or float64.
+std::vector<at::Tensor> correlate(
+    const Signal& a,
+    const std::optional<Signal>& b,
+    int64_t groups,
+    const Extent& positions,
+    const std::vector<Pairing>& pairings);
+
+}  // namespace proxprop

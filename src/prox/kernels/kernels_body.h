@@ -1,0 +1,317 @@
+// The body of the kernels, compiled once per instruction set. The including file defines PROXPROP_ISA (a namespace),
+// PROXPROP_VECTOR_BYTES and PROXPROP_REGISTERS (vector registers of the instruction set).
+
+#include "prox/kernels/kernels.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace proxprop::PROXPROP_ISA {
+
+namespace {
+
+template <typename T>
+constexpr int lanes = PROXPROP_VECTOR_BYTES / sizeof(T);
+
+template <typename T>
+using Vector __attribute__((vector_size(PROXPROP_VECTOR_BYTES))) = T;
+
+template <typename T>
+inline Vector<T> load(const T* from) {
+  Vector<T> v;
+  std::memcpy(&v, from, sizeof(v));
+  return v;
+}
+
+template <typename T, typename V>
+inline void store(T* to, const V& v) {
+  std::memcpy(to, &v, sizeof(v));
+}
+
+// to[lane] += v[lane], in float64.
+inline void add_to_double(double* to, const Vector<double>& v) {
+  store(to, load<double>(to) + v);
+}
+
+inline void add_to_double(double* to, const Vector<float>& v) {
+  typedef float Half __attribute__((vector_size(PROXPROP_VECTOR_BYTES / 2)));
+  Half halves[2];
+  std::memcpy(halves, &v, sizeof(v));
+  add_to_double(to, __builtin_convertvector(halves[0], Vector<double>));
+  add_to_double(to + lanes<double>, __builtin_convertvector(halves[1], Vector<double>));
+}
+
+// Height x 3 accumulators, 3 operands, 1 broadcast: fills 16 registers with height 4 and 32 with height 8.
+constexpr int dense_width = 3;
+template <typename T>
+constexpr int dense_height = std::min<int>(PROXPROP_REGISTERS / 4, lanes<T>);
+
+template <typename T>
+void dense_tile(const DenseTile<T>& tile) {
+  constexpr int height = dense_height<T>;
+  Vector<T> sums[height][dense_width] = {};
+  const T* a = tile.a;
+  const T* b = tile.b;
+  for (int64_t k = 0; k < tile.depth; ++k, a += lanes<T>, b += lanes<T>) {
+    Vector<T> right[dense_width];
+#pragma GCC unroll 3
+    for (int v = 0; v < dense_width; ++v) {
+      right[v] = load(b + v * tile.b_stride);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < height; ++i) {
+      const T left = a[i];
+#pragma GCC unroll 3
+      for (int v = 0; v < dense_width; ++v) {
+        sums[i][v] += left * right[v];
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < height; ++i) {
+#pragma GCC unroll 3
+    for (int v = 0; v < dense_width; ++v) {
+      T* out = tile.out + i * tile.out_stride + v * lanes<T>;
+      store(out, tile.accumulate ? load(out) + sums[i][v] : sums[i][v]);
+    }
+  }
+}
+
+template <typename T, int Height, int Width>
+void correlation_tile(const CorrelationTile<T>& tile) {
+  Vector<T> sums[Height][Width] = {};
+  const T* shifted[Width];
+#pragma GCC unroll 16
+  for (int v = 0; v < Width; ++v) {
+    shifted[v] = tile.b + tile.offsets[v];
+  }
+  for (int64_t z = 0; z < tile.positions[0]; ++z) {
+    for (int64_t y = 0; y < tile.positions[1]; ++y) {
+      const T* a = tile.a + z * tile.a_step[0] + y * tile.a_step[1];
+      int64_t t = z * tile.b_step[0] + y * tile.b_step[1];
+      for (int64_t x = 0; x < tile.positions[2]; ++x, a += tile.a_step[2], t += tile.b_step[2]) {
+        Vector<T> right[Width];
+#pragma GCC unroll 16
+        for (int v = 0; v < Width; ++v) {
+          right[v] = load(shifted[v] + t);
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < Height; ++i) {
+          const T left = a[i];
+#pragma GCC unroll 16
+          for (int v = 0; v < Width; ++v) {
+            sums[i][v] += left * right[v];
+          }
+        }
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < Height; ++i) {
+#pragma GCC unroll 16
+    for (int v = 0; v < Width; ++v) {
+      add_to_double(tile.sums + i * tile.sums_stride + v * lanes<T>, sums[i][v]);
+    }
+  }
+}
+
+// Width that leaves room for the operands: Height * Width + Width + 1 registers.
+constexpr int correlation_width(int height) {
+  return std::max(1, (PROXPROP_REGISTERS - 1) / (height + 1));
+}
+
+constexpr int largest_height = PROXPROP_REGISTERS / 4;
+
+template <typename T, int Height, int Width>
+void narrow_to_width(const CorrelationTile<T>& tile) {
+  if constexpr (Width > 1) {
+    if (tile.width < Width) {
+      return narrow_to_width<T, Height, Width - 1>(tile);
+    }
+  }
+  correlation_tile<T, Height, Width>(tile);
+}
+
+template <typename T, int Height>
+void narrow_to_height(const CorrelationTile<T>& tile) {
+  if constexpr (Height > 1) {
+    if (tile.height < Height) {
+      return narrow_to_height<T, Height - 1>(tile);
+    }
+  }
+  narrow_to_width<T, Height, correlation_width(Height)>(tile);
+}
+
+// Tiles of equal height up to one: 20 channels in tiles of at most 8 gives 7, 7 and 6, not 8, 8 and 4.
+TileShape correlation_shape(int64_t channels) {
+  const auto tiles = std::max<int64_t>(1, (channels + largest_height - 1) / largest_height);
+  const auto height = int(std::max<int64_t>(1, (channels + tiles - 1) / tiles));
+  return {height, correlation_width(height)};
+}
+
+template <typename T>
+const Kernels<T> table{
+    lanes<T>,
+    {dense_height<T>, dense_width},
+    dense_tile<T>,
+    correlation_shape,
+    narrow_to_height<T, largest_height>,
+};
+
+using Doubles = Vector<double>;
+
+double sweep(const SymmetricRow& row) {
+  Doubles sum = {};
+  int64_t j = 0;
+  for (; j + lanes<double> <= row.n; j += lanes<double>) {
+    const auto a = load(row.a + j) - (row.q_row * load(row.u + j) + row.u_row * load(row.q + j));
+    store(row.a + j, a);
+    store(row.y + j, load(row.y + j) + a * row.x_row);
+    sum += a * load(row.x + j);
+  }
+  double total = 0;
+  for (int i = 0; i < lanes<double>; ++i) {
+    total += sum[i];
+  }
+  for (; j < row.n; ++j) {
+    row.a[j] -= row.q_row * row.u[j] + row.u_row * row.q[j];
+    row.y[j] += row.a[j] * row.x_row;
+    total += row.a[j] * row.x[j];
+  }
+  return total;
+}
+
+constexpr int reflect_vectors = 4;
+
+void reflect(double* q, int64_t stride, int64_t rows, const double* u, double scale) {
+  Doubles sums[reflect_vectors] = {};
+  for (int64_t r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < reflect_vectors; ++v) {
+      sums[v] += u[r] * load(q + r * stride + v * lanes<double>);
+    }
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < reflect_vectors; ++v) {
+    sums[v] *= scale;
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < reflect_vectors; ++v) {
+      double* to = q + r * stride + v * lanes<double>;
+      store(to, load(to) - u[r] * sums[v]);
+    }
+  }
+}
+
+// numerator / denominator, and zero where the denominator is exactly zero: that system is solved. NaN passes through.
+inline Doubles safe_quotient(const Doubles& numerator, const Doubles& denominator) {
+  Doubles quotient;
+  for (int i = 0; i < lanes<double>; ++i) {
+    quotient[i] = denominator[i] == 0 ? 0.0 : numerator[i] / denominator[i];
+  }
+  return quotient;
+}
+
+// Row s of T r, given the rows above and below.
+inline Doubles tridiagonal_row(
+    const TridiagonalSystem& t, int64_t s, const Doubles& above, const Doubles& here, const Doubles& below) {
+  const double upper = s > 0 ? t.off[s - 1] : 0.0;
+  return t.diagonal[s] * here + upper * above + t.off[s] * below;
+}
+
+// One vector of systems, every `stride` elements apart in the rows of the arrays. See conjugate_gradient.cpp for the
+// iteration; here <x, y> = x^T T y, M x = beta x + T x.
+bool solve_systems(const TridiagonalSystem& t, int64_t stride) {
+  const auto row = [&](double* array, int64_t s) { return array + s * stride; };
+  const Doubles zero = {};
+  Doubles squared_norm = {};
+  for (int64_t s = 0; s < t.n; ++s) {
+    const auto r = load(row(t.r, s));
+    const auto tr = tridiagonal_row(
+        t, s, s > 0 ? load(row(t.r, s - 1)) : zero, r, s + 1 < t.n ? load(row(t.r, s + 1)) : zero);
+    store(row(t.x, s), zero);
+    store(row(t.p, s), r);
+    store(row(t.tp, s), tr);
+    squared_norm += r * tr;
+  }
+  const Doubles target = squared_norm * t.squared_tolerance;
+  bool converged = false;
+  for (int64_t iteration = 0; iteration < t.iterations && !converged; ++iteration) {
+    Doubles curvature = {};
+    for (int64_t s = 0; s < t.n; ++s) {
+      const auto tp = load(row(t.tp, s));
+      curvature += (t.beta * load(row(t.p, s)) + tp) * tp;
+    }
+    auto step = safe_quotient(squared_norm, curvature);
+    if (t.squared_tolerance > 0) {
+      for (int i = 0; i < lanes<double>; ++i) {
+        step[i] = squared_norm[i] <= target[i] ? 0.0 : step[i];
+      }
+    }
+    if (iteration + 1 == t.iterations && t.squared_tolerance == 0) {
+      for (int64_t s = 0; s < t.n; ++s) {
+        store(row(t.x, s), load(row(t.x, s)) + step * load(row(t.p, s)));
+      }
+      break;
+    }
+    for (int64_t s = 0; s < t.n; ++s) {
+      const auto p = load(row(t.p, s));
+      store(row(t.x, s), load(row(t.x, s)) + step * p);
+      store(row(t.r, s), load(row(t.r, s)) - step * (t.beta * p + load(row(t.tp, s))));
+    }
+    Doubles next = {};
+    for (int64_t s = 0; s < t.n; ++s) {
+      const auto r = load(row(t.r, s));
+      next += r * tridiagonal_row(
+                      t, s, s > 0 ? load(row(t.r, s - 1)) : zero, r, s + 1 < t.n ? load(row(t.r, s + 1)) : zero);
+    }
+    if (t.squared_tolerance > 0) {
+      converged = true;
+      for (int i = 0; i < lanes<double>; ++i) {
+        converged = converged && next[i] <= target[i];
+      }
+    }
+    const auto momentum = safe_quotient(next, squared_norm);
+    for (int64_t s = 0; s < t.n; ++s) {
+      const auto r = load(row(t.r, s));
+      const auto tr = tridiagonal_row(
+          t, s, s > 0 ? load(row(t.r, s - 1)) : zero, r, s + 1 < t.n ? load(row(t.r, s + 1)) : zero);
+      store(row(t.p, s), r + momentum * load(row(t.p, s)));
+      store(row(t.tp, s), tr + momentum * load(row(t.tp, s)));
+    }
+    squared_norm = next;
+  }
+  return converged;
+}
+
+constexpr int64_t system_vectors = 2;
+
+bool conjugate_gradient(const TridiagonalSystem& systems) {
+  bool converged = true;
+  for (int64_t v = 0; v < system_vectors; ++v) {
+    auto t = systems;
+    for (auto* array : {&t.x, &t.r, &t.p, &t.tp}) {
+      *array += v * lanes<double>;
+    }
+    converged = solve_systems(t, system_vectors * lanes<double>) && converged;
+  }
+  return converged;
+}
+
+const SymmetricKernels symmetric_table{
+    sweep, reflect, reflect_vectors * lanes<double>, conjugate_gradient, system_vectors * lanes<double>};
+
+}  // namespace
+
+const SymmetricKernels& double_symmetric_kernels() {
+  return symmetric_table;
+}
+const Kernels<float>& float_kernels() {
+  return table<float>;
+}
+const Kernels<double>& double_kernels() {
+  return table<double>;
+}
+
+}  // namespace proxprop::PROXPROP_ISA
