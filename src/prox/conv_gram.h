@@ -7,8 +7,8 @@
 namespace proxprop {
 
 /// G = A^T A of the patches of a convolution, [groups, d, d] float64 with d = C / groups * prod(kernel), no bias.
-/// On the CPU by lags (stride 1, at most two spatial dimensions) or by windows, whichever takes fewer operations; on other
-/// devices by products of unfolded patches.
+/// On the CPU by lags (stride 1, at most two spatial dimensions) or by windows, whichever takes fewer operations; on
+/// other devices by products of unfolded patches.
 at::Tensor conv_gram(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size);
 
 /// Operations (multiply and add) that `conv_gram` takes.

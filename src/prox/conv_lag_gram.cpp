@@ -12,7 +12,7 @@
 //     G = R - (strips at the two ends of y) - (those of x) + (the four corners, subtracted twice),
 //
 // where a strip is a correlation in one dimension of signals (c, row), and a corner is a plain Gram of pixels (c, row,
-// column). The high end is the low end of the flipped input. All sums end in float64, so that the subtraction loses
+// column). All sums end in float64, so that the subtraction loses
 // nothing that matters.
 
 #include "prox/conv_gram.h"
@@ -33,110 +33,152 @@ namespace {
 struct Axis {
   int64_t dimension;  ///< of the input [N, C, y, x]
   int64_t kernel, dilation, padding;
-  int64_t strip;  ///< rows that outside positions see; 0: none
-  int64_t lags;   ///< 2 kernel - 1, stored with an offset of kernel - 1
+  int64_t outside;  ///< positions beyond each end that see a row
+  int64_t strip;    ///< rows that they see; 0: none
+  int64_t lags;     ///< 2 kernel - 1, stored with an offset of kernel - 1
 
   Axis(const ConvGeometry& geometry, const at::Tensor& x, int64_t index)
       : dimension(2 + index),
         kernel(geometry.kernel_size[index]),
         dilation(geometry.dilation[index]),
         padding(geometry.padding[index]),
-        strip(std::clamp<int64_t>((kernel - 1) * dilation - padding, 0, x.size(dimension))),
+        outside(std::max<int64_t>((kernel - 1) * dilation - padding, 0)),
+        strip(std::min(outside, x.size(dimension))),
         lags(2 * kernel - 1) {}
 };
 
-// R[dy][dx][group][c][c'] for all lags in taps, stored with an offset of (ky - 1, kx - 1); x is [N, C, H, W].
-at::Tensor lag_correlation(const at::Tensor& x, at::IntArrayRef kernel, at::IntArrayRef dilation, int64_t groups) {
-  const auto channels = x.size(1) / groups;
-  const auto reach = (kernel[1] - 1) * dilation[1];
-  Signal signal;
-  signal.images = x.contiguous();
-  signal.size = {1, x.size(2), x.size(3)};
-  signal.before = {0, 0, reach};  // the next row's zeros in front are this row's behind
-  signal.after = {0, (kernel[0] - 1) * dilation[0], 0};
-  signal.origin = signal.before;
-  signal.channels = channels;
+// The runs of a row of pixels at distance dy whose taps lie `first` .. kernel - 1 along x.
+void add_runs(
+    std::vector<Run>& runs,
+    const Signal& signal,
+    const Axis& along,
+    int64_t row,
+    int64_t first_tap,
+    int64_t empty_rows) {
+  const bool one_run = along.dilation == 1;
+  for (auto tap = first_tap; tap < along.kernel; tap += one_run ? along.kernel - first_tap : 1) {
+    const auto taps = one_run ? along.kernel - first_tap : 1;
+    runs.push_back({signal.elements({0, row, tap * along.dilation}), taps * signal.channels, empty_rows});
+  }
+}
 
+// Images [N, C, H, W] with zeros as far as lags along x and `rows_below` rows reach.
+Signal lag_signal(const at::Tensor& x, const Axis& along, int64_t rows_below, int64_t groups) {
+  Signal signal;
+  signal.images = x;
+  signal.size = {1, x.size(2), x.size(3)};
+  signal.before = {0, 0, (along.kernel - 1) * along.dilation};  // the next row's zeros in front are this row's behind
+  signal.after = {0, rows_below, 0};
+  signal.origin = signal.before;
+  signal.channels = x.size(1) / groups;
+  return signal;
+}
+
+// R[dy][dx][group][c][c'] for all lags in taps, stored with an offset of (ky - 1, kx - 1).
+at::Tensor lag_correlation(const at::Tensor& x, const Axis& y, const Axis& along, int64_t groups) {
+  const auto signal = lag_signal(x, along, (y.kernel - 1) * y.dilation, groups);
+  const auto channels = signal.channels;
   // Half of the lags; the others are transposes.
   Pairing pairing{{0, channels}, {}};
-  std::vector<std::pair<int64_t, int64_t>> half;
-  for (int64_t dy = 0; dy < kernel[0]; ++dy) {
-    const auto first = dy == 0 ? 0 : 1 - kernel[1];
-    const bool one_run = dilation[1] == 1;
-    for (int64_t dx = first; dx < kernel[1]; ++dx) {
-      half.emplace_back(dy, dx);
-      if (!one_run || dx == first) {
-        const auto taps = one_run ? kernel[1] - first : 1;
-        pairing.right.push_back(
-            {signal.elements({0, dy * dilation[0], dx * dilation[1]}), taps * channels, dy * dilation[0]});
+  for (int64_t dy = 0; dy < y.kernel; ++dy) {
+    add_runs(pairing.right, signal, along, dy * y.dilation, dy == 0 ? 0 : 1 - along.kernel, dy * y.dilation);
+  }
+  const auto sums = correlate(x, signal, groups, signal.size, {pairing}).front();
+
+  auto full = at::empty({y.lags, along.lags, groups, channels, channels}, sums.options());
+  const auto from = sums.accessor<double, 3>();
+  auto to = full.accessor<double, 5>();
+  int64_t column = 0;
+  for (int64_t dy = 0; dy < y.kernel; ++dy) {
+    for (int64_t dx = dy == 0 ? 0 : 1 - along.kernel; dx < along.kernel; ++dx, column += channels) {
+      auto lag = to[y.kernel - 1 + dy][along.kernel - 1 + dx];
+      auto mirrored = to[y.kernel - 1 - dy][along.kernel - 1 - dx];
+      for (int64_t g = 0; g < groups; ++g) {
+        for (int64_t c = 0; c < channels; ++c) {
+          for (int64_t d = 0; d < channels; ++d) {
+            lag[g][c][d] = from[g][c][column + d];
+            mirrored[g][d][c] = from[g][c][column + d];
+          }
+        }
       }
     }
-  }
-  const auto sums = correlate(signal, std::nullopt, groups, signal.size, {pairing}).front();
-
-  auto full = at::empty({2 * kernel[0] - 1, 2 * kernel[1] - 1, groups, channels, channels}, sums.options());
-  for (size_t i = 0; i < half.size(); ++i) {
-    const auto [dy, dx] = half[i];
-    const auto lag = sums.narrow(2, int64_t(i) * channels, channels);
-    full[kernel[0] - 1 + dy][kernel[1] - 1 + dx].copy_(lag);
-    full[kernel[0] - 1 - dy][kernel[1] - 1 - dx].copy_(lag.transpose(-1, -2));
   }
   return full;
 }
 
-// The rows at one end of a dimension, the outermost first: the high end is the low end of the flipped input.
+// The strip at one end of a dimension.
 at::Tensor end_of(const at::Tensor& x, const Axis& axis, bool high) {
-  return high ? x.narrow(axis.dimension, x.size(axis.dimension) - axis.strip, axis.strip).flip(axis.dimension)
-              : x.narrow(axis.dimension, 0, axis.strip);
+  return x.narrow(axis.dimension, high ? x.size(axis.dimension) - axis.strip : 0, axis.strip);
 }
 
-// Calls add(u, v, row, row') for every position beyond one end and every pair of taps that sees rows of the strip
-// from there. Taps count from the other side at the high end.
+// Calls add(u, v, row, row') for every position beyond one end and every pair of taps that sees rows of the strip from
+// there. The high end is the low end seen in a mirror: taps and rows count from the other side.
 template <typename Add>
 void for_outside_positions(const Axis& axis, bool high, const Add& add) {
   const auto tap = [&](int64_t u) { return high ? axis.kernel - 1 - u : u; };
-  for (int64_t beyond = 1; beyond <= axis.strip; ++beyond) {
+  const auto place = [&](int64_t row) { return high ? axis.strip - 1 - row : row; };
+  for (int64_t beyond = 1; beyond <= axis.outside; ++beyond) {
     for (int64_t u = 0; u < axis.kernel; ++u) {
       const auto row = u * axis.dilation - axis.padding - beyond;
       for (int64_t v = 0; v < axis.kernel; ++v) {
         const auto other = v * axis.dilation - axis.padding - beyond;
         if (row >= 0 && row < axis.strip && other >= 0 && other < axis.strip) {
-          add(tap(u), tap(v), row, other);
+          add(tap(u), tap(v), place(row), place(other));
         }
       }
     }
   }
 }
 
-// What is missing beyond both ends of `across`: table[u][v][lag along][group][c][c'].
-at::Tensor strip_table(const at::Tensor& x, const Axis& across, const Axis& along, int64_t groups) {
-  const auto channels = x.size(1) / groups;
-  const auto table =
-      at::zeros({across.kernel, across.kernel, along.lags, groups, channels, channels}, at::dtype(at::kDouble));
-  for (const bool high : {false, true}) {
-    if (across.strip == 0) {
-      break;
+// Adds to table[u][v][lag along][group][c][c'] what is missing beyond one end of `across`.
+void add_strip(
+    const at::Tensor& x, const Axis& across, const Axis& along, int64_t groups, bool high, at::Tensor& table) {
+  auto strip = end_of(x, across, high);
+  if (across.dimension == 3) {
+    strip = strip.transpose(2, 3);
+  }
+  const auto signal = lag_signal(strip, along, 0, groups);
+  const auto channels = signal.channels;
+  // One pairing per row, with itself (half of the lags) and the rows below it.
+  std::vector<Pairing> pairings;
+  for (int64_t row = 0; row < across.strip; ++row) {
+    Pairing pairing{{row * strip.stride(2), channels}, {}};
+    for (auto other = row; other < across.strip; ++other) {
+      add_runs(pairing.right, signal, along, other, other == row ? 0 : 1 - along.kernel, 0);
     }
-    // [N, C, strip, along] as signals (group, c, row) along one dimension.
-    auto strip = end_of(x, across, high);
-    if (across.dimension == 3) {
-      strip = strip.transpose(2, 3);
-    }
-    strip = strip.reshape({x.size(0), x.size(1) * across.strip, 1, x.size(along.dimension)});
-    const auto correlation = lag_correlation(strip, {1, along.kernel}, {1, along.dilation}, groups)[0].view(
-        {along.lags * groups, channels, across.strip, channels, across.strip});
-    const auto from = correlation.accessor<double, 5>();
-    auto to = table.view({across.kernel, across.kernel, along.lags * groups, channels, channels});
-    auto target = to.accessor<double, 5>();
-    for_outside_positions(across, high, [&](int64_t u, int64_t v, int64_t row, int64_t other) {
-      for (int64_t lag = 0; lag < along.lags * groups; ++lag) {
+    pairings.push_back(std::move(pairing));
+  }
+  const auto blocks = correlate(strip, signal, groups, {1, 1, signal.size[2]}, pairings);
+
+  auto to = table.accessor<double, 6>();
+  for_outside_positions(across, high, [&](int64_t u, int64_t v, int64_t row, int64_t other) {
+    const auto from = blocks[size_t(std::min(row, other))].accessor<double, 3>();
+    // Columns of the pair: `kernel` lags of the row with itself come first, then all lags of each row below.
+    const auto below = std::abs(other - row);
+    for (int64_t dx = 1 - along.kernel; dx < along.kernel; ++dx) {
+      const bool mirrored = other < row || (other == row && dx < 0);
+      const auto lag = mirrored ? -dx : dx;
+      const auto column =
+          (below == 0 ? lag : along.kernel + (below - 1) * along.lags + along.kernel - 1 + lag) * channels;
+      for (int64_t g = 0; g < groups; ++g) {
         for (int64_t c = 0; c < channels; ++c) {
           for (int64_t d = 0; d < channels; ++d) {
-            target[u][v][lag][c][d] += from[lag][c][row][d][other];
+            to[u][v][along.kernel - 1 + dx][g][c][d] += mirrored ? from[g][d][column + c] : from[g][c][column + d];
           }
         }
       }
-    });
+    }
+  });
+}
+
+// What is missing beyond both ends of `across`.
+at::Tensor strip_table(const at::Tensor& x, const Axis& across, const Axis& along, int64_t groups) {
+  const auto channels = x.size(1) / groups;
+  auto table =
+      at::zeros({across.kernel, across.kernel, along.lags, groups, channels, channels}, at::dtype(at::kDouble));
+  if (across.strip > 0) {
+    add_strip(x, across, along, groups, /*high=*/false, table);
+    add_strip(x, across, along, groups, /*high=*/true, table);
   }
   return table;
 }
@@ -187,7 +229,7 @@ at::Tensor conv_gram_by_lags(const at::Tensor& input, const ConvGeometry& geomet
   const Axis along(geometry, x, 1);
 
   // rows[uy][vy][dx] = R[vy - uy][dx] - strips of y; columns[ux][vx][dy] = strips of x.
-  const auto lags = lag_correlation(x, geometry.kernel_size, geometry.dilation, groups);
+  const auto lags = lag_correlation(x, y, along, groups);
   const auto rows = strip_table(x, y, along, groups).neg_();
   for (int64_t u = 0; u < y.kernel; ++u) {
     for (int64_t v = 0; v < y.kernel; ++v) {

@@ -16,13 +16,10 @@ constexpr int64_t images_per_partial_sum = 8;
 // weight[o, c, u] = sum over n, p of g[n, o, p] x~[n, c, p + u - pad]: the outer products of g and the windows.
 at::Tensor by_windows(const at::Tensor& input, const at::Tensor& grad_output, const ConvGeometry& geometry) {
   const auto windows = window_signal(input, geometry);
-  Signal gradient;
-  gradient.images = grad_output.contiguous();
-  gradient.size = extent(grad_output.sizes().slice(2), 1);
-  gradient.channels = geometry.out_channels / geometry.groups;
-  const Pairing pairing{{0, gradient.channels}, window_runs(windows, geometry)};
+  const Pairing pairing{{0, geometry.out_channels / geometry.groups}, window_runs(windows, geometry)};
   // [groups, O / groups, taps * C]
-  const auto sums = correlate(gradient, windows, geometry.groups, gradient.size, {pairing}).front();
+  const auto positions = extent(grad_output.sizes().slice(2), 1);
+  const auto sums = correlate(grad_output, windows, geometry.groups, positions, {pairing}).front();
   std::vector<int64_t> shape{geometry.out_channels, windows.channels};
   shape.insert(shape.end(), geometry.kernel_size.begin(), geometry.kernel_size.end());
   return sums.view({geometry.out_channels, -1, windows.channels}).transpose(1, 2).reshape(shape);

@@ -9,15 +9,14 @@
 
 namespace proxprop {
 
-at::Tensor conv_gram_by_windows(
-    const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
+at::Tensor conv_gram_by_windows(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
   const auto signal = window_signal(input, geometry);
   const auto runs = window_runs(signal, geometry);
   std::vector<Pairing> pairings;
   for (size_t i = 0; i < runs.size(); ++i) {
     pairings.push_back({runs[i], {runs.begin() + std::ptrdiff_t(i), runs.end()}});
   }
-  const auto blocks = correlate(signal, std::nullopt, geometry.groups, extent(output_size, 1), pairings);
+  const auto blocks = correlate(std::nullopt, signal, geometry.groups, extent(output_size, 1), pairings);
 
   // In the order (tap, channel) of the runs.
   const auto length = runs.front().length;
@@ -35,13 +34,11 @@ at::Tensor conv_gram_by_windows(
       .reshape({geometry.groups, d, d});
 }
 
-double conv_gram_by_windows_flops(
-    const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
-  const auto d = double(input.size(1)) / double(geometry.groups) *
-                 double(c10::multiply_integers(geometry.kernel_size));
+double conv_gram_by_windows_flops(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
+  const auto d = double(input.size(1)) / double(geometry.groups) * double(c10::multiply_integers(geometry.kernel_size));
   const auto rows = double(input.size(0)) * double(c10::multiply_integers(output_size));
-  const auto rows_of_kernel = double(d) / (double(input.size(1)) / double(geometry.groups) *
-                                           double(geometry.kernel_size.back()));
+  const auto rows_of_kernel =
+      double(d) / (double(input.size(1)) / double(geometry.groups) * double(geometry.kernel_size.back()));
   return double(geometry.groups) * rows * d * d * (1 + 1 / rows_of_kernel);
 }
 

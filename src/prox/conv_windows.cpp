@@ -6,7 +6,7 @@ namespace proxprop {
 
 Signal window_signal(const at::Tensor& input, const ConvGeometry& geometry) {
   Signal signal;
-  signal.images = input.contiguous();
+  signal.images = input;
   signal.size = extent(input.sizes().slice(2), 1);
   signal.before = signal.after = extent(geometry.padding, 0);
   signal.stride = extent(geometry.stride, 1);

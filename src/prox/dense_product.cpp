@@ -195,8 +195,8 @@ void dense_product(const Operand<T>& a, const Operand<T>& b, Sum* out, int64_t o
         pack_panel(a, panel * lanes, first, depth, lanes, a_storage + panel * panel_stride);
       }
     });
-    const Pass<Sum> multiply{
-        a_storage, b_storage, panel_stride, depth, a.rows, b.rows, out, out_stride, pass > 0, part};
+    const Pass<Sum> multiply{a_storage, b_storage, panel_stride, depth,    a.rows,
+                             b.rows,    out,       out_stride,   pass > 0, part};
     in_parallel(row_tasks * strip_tasks, threaded, [&](int64_t task) {
       const auto row = task / strip_tasks * rows_of_task;
       const auto first_strip = task % strip_tasks * strips_per_task;
@@ -213,8 +213,8 @@ template void dense_product<double, double>(const Operand<double>&, const Operan
 
 at::Tensor matrix_product(const at::Tensor& a, const at::Tensor& b) {
   const bool own = a.is_cpu() && b.is_cpu() && a.scalar_type() == b.scalar_type() &&
-                   instruction_set() != InstructionSet::baseline &&
-                   a.numel() * b.size(1) >= smallest_own_product && a.size(1) > 0;
+                   instruction_set() != InstructionSet::baseline && a.numel() * b.size(1) >= smallest_own_product &&
+                   a.size(1) > 0;
   if (own && a.scalar_type() == at::kFloat) {
     return product_of_tensors<float>(a, b);
   }

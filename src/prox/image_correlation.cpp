@@ -26,6 +26,8 @@ class PackedImages {
  public:
   PackedImages(const Signal& signal, int64_t count, int64_t slack)
       : signal_(signal),
+        strides_(extent(signal.images.strides().slice(2), 0)),
+        channel_stride_(signal.images.stride(1)),
         image_stride_(numel(signal.padded_size()) * signal.channels),
         first_pixel_(signal.elements(signal.before)),
         storage_(size_t(count * image_stride_ + slack), T(0)) {}
@@ -34,31 +36,32 @@ class PackedImages {
   const T* at_position_zero() const { return storage_.data() + signal_.elements(signal_.origin); }
 
   void fill(int64_t first, int64_t count, int64_t group) {
-    const auto pixels = numel(signal_.size);
-    const auto all_channels = signal_.images.size(1);
     const T* images = signal_.images.template const_data_ptr<T>();
     for (int64_t n = 0; n < count; ++n) {
-      const T* image = images + ((first + n) * all_channels + group * signal_.channels) * pixels;
+      const T* image = images + (first + n) * signal_.images.stride(0) + group * signal_.channels * channel_stride_;
       T* packed = storage_.data() + n * image_stride_ + first_pixel_;
       for (int64_t z = 0; z < signal_.size[0]; ++z) {
         for (int64_t y = 0; y < signal_.size[1]; ++y) {
-          pack_row(image + (z * signal_.size[1] + y) * signal_.size[2], pixels, packed + signal_.elements({z, y, 0}));
+          pack_row(image + z * strides_[0] + y * strides_[1], packed + signal_.elements({z, y, 0}));
         }
       }
     }
   }
 
  private:
-  void pack_row(const T* row, int64_t channel_stride, T* packed) const {
-    const auto channels = signal_.channels;
-    for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t x = 0; x < signal_.size[2]; ++x) {
-        packed[x * channels + c] = row[c * channel_stride + x];
+  void pack_row(const T* row, T* packed) const {
+    const auto channels = signal_.channels, stride = channel_stride_;
+    for (int64_t x = 0; x < signal_.size[2]; ++x, packed += channels) {
+      const T* pixel = row + x * strides_[2];
+      for (int64_t c = 0; c < channels; ++c) {
+        packed[c] = pixel[c * stride];
       }
     }
   }
 
   const Signal& signal_;
+  Extent strides_;
+  int64_t channel_stride_;
   int64_t image_stride_;
   int64_t first_pixel_;
   std::vector<T> storage_;
@@ -69,7 +72,7 @@ struct TileList {
   std::vector<int64_t> offsets;     // of all vectors of the right side
   std::vector<int64_t> empty_rows;  // of each
   int64_t left = 0, height = 0;
-  int64_t columns = 0;              // elements of a row of the sums
+  int64_t columns = 0;  // elements of a row of the sums
   int64_t sums_offset = 0;
 
   TileList(const Pairing& pairing, int64_t lanes) : left(pairing.left.start), height(pairing.left.length) {
@@ -88,12 +91,12 @@ template <typename T>
 class Correlation {
  public:
   Correlation(
-      const Signal& a,
-      const std::optional<Signal>& b,
+      const std::optional<at::Tensor>& left,
+      const Signal& right,
       int64_t groups,
       const Extent& positions,
       const std::vector<Pairing>& pairings)
-      : a_(a), b_(b ? *b : a), same_(!b), groups_(groups), positions_(positions) {
+      : left_(left), right_(right), groups_(groups), positions_(positions) {
     for (const auto& pairing : pairings) {
       tiles_.emplace_back(pairing, kernels<T>().lanes);
       tiles_.back().sums_offset = sums_numel_;
@@ -105,10 +108,8 @@ class Correlation {
   }
 
   std::vector<at::Tensor> run(const std::vector<Pairing>& pairings) const {
-    const auto images = a_.images.size(0);
-    const auto image_bytes = std::max<int64_t>(
-        1, (numel(a_.padded_size()) * a_.channels + (same_ ? 0 : numel(b_.padded_size()) * b_.channels)) *
-               int64_t(sizeof(T)));
+    const auto images = right_.images.size(0);
+    const auto image_bytes = std::max<int64_t>(1, numel(right_.padded_size()) * right_.channels * int64_t(sizeof(T)));
     const auto per_block = std::clamp<int64_t>(block_bytes / image_bytes, 1, std::max<int64_t>(1, images));
     const auto blocks = (images + per_block - 1) / per_block;
     const auto units = groups_ * blocks;
@@ -120,31 +121,40 @@ class Correlation {
     double* data = sums.mutable_data_ptr<double>();
     at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
       for (auto thread = begin; thread < end; ++thread) {
-        const auto slack = furthest_ + kernels<T>().lanes;
-        PackedImages<T> left(a_, per_block, slack);
-        std::optional<PackedImages<T>> right;
-        if (!same_) {
-          right.emplace(b_, per_block, slack);
-        }
+        PackedImages<T> packed(right_, per_block, furthest_ + kernels<T>().lanes);
         for (auto unit = units * thread / threads; unit < units * (thread + 1) / threads; ++unit) {
           const auto group = unit / blocks;
           const auto first = unit % blocks * per_block;
           const auto count = std::min(per_block, images - first);
-          left.fill(first, count, group);
-          if (right) {
-            right->fill(first, count, group);
-          }
-          add_block(left, right ? *right : left, count, data + (thread * groups_ + group) * sums_numel_);
+          packed.fill(first, count, group);
+          add_block(left_side(packed, first, group), packed, count, data + (thread * groups_ + group) * sums_numel_);
         }
       }
     });
-    return split(sums.sum(0), pairings);
+    return split(threads == 1 ? sums[0] : sums.sum(0), pairings);
   }
 
  private:
+  struct LeftSide {
+    const T* data;
+    int64_t image, channel;
+    Extent step;
+  };
+
+  LeftSide left_side(const PackedImages<T>& packed, int64_t first, int64_t group) const {
+    if (!left_) {
+      return {packed.at_position_zero(), packed.image_stride(), 1, steps(right_)};
+    }
+    const auto image = left_->stride(0), channel = left_->stride(1);
+    const auto group_stride = left_->size(1) / groups_ * channel;
+    return {
+        left_->template const_data_ptr<T>() + first * image + group * group_stride, image, channel,
+        extent(left_->strides().slice(2), 0)};
+  }
+
   // Cuts the positions of a block into pieces of at most `correlation_terms`: whole images where they are small and
   // flat, else rows or parts of rows.
-  void add_block(const PackedImages<T>& a, const PackedImages<T>& b, int64_t images, double* sums) const {
+  void add_block(const LeftSide& a, const PackedImages<T>& b, int64_t images, double* sums) const {
     const bool flat = positions_[0] == 1;
     const Extent all{flat ? images : positions_[0], positions_[1], positions_[2]};
     const auto columns = std::min(all[2], correlation_terms);
@@ -152,19 +162,19 @@ class Correlation {
     const auto planes =
         rows == all[1] && columns == all[2] ? std::max<int64_t>(1, correlation_terms / (rows * columns)) : 1;
     CorrelationTile<T> piece{};
-    piece.a_step = steps(a_);
-    piece.b_step = steps(b_);
+    piece.a_channel = a.channel;
+    piece.a_step = a.step;
+    piece.b_step = steps(right_);
     if (flat) {
-      piece.a_step[0] = a.image_stride();
+      piece.a_step[0] = a.image;
       piece.b_step[0] = b.image_stride();
     }
     for (int64_t n = 0; n < (flat ? 1 : images); ++n) {
       for (int64_t z = 0; z < all[0]; z += planes) {
         for (int64_t y = 0; y < all[1]; y += rows) {
           for (int64_t x = 0; x < all[2]; x += columns) {
-            piece.positions = {
-                std::min(planes, all[0] - z), std::min(rows, all[1] - y), std::min(columns, all[2] - x)};
-            piece.a = a.at_position_zero() + n * a.image_stride() + dot(piece.a_step, {z, y, x});
+            piece.positions = {std::min(planes, all[0] - z), std::min(rows, all[1] - y), std::min(columns, all[2] - x)};
+            piece.a = a.data + n * a.image + dot(piece.a_step, {z, y, x});
             piece.b = b.at_position_zero() + n * b.image_stride() + dot(piece.b_step, {z, y, x});
             for (const auto& tiles : tiles_) {
               add_piece(piece, tiles, all[1] - y, sums + tiles.sums_offset);
@@ -192,7 +202,7 @@ class Correlation {
       tile.offsets = &tiles.offsets[v];
       for (int64_t i = 0; i < tiles.height; i += shape.height) {
         tile.height = int(std::min<int64_t>(shape.height, tiles.height - i));
-        tile.a = left + i;
+        tile.a = left + i * tile.a_channel;
         tile.sums = sums + i * tiles.columns + v * kernel.lanes;
         kernel.correlation(tile);
       }
@@ -225,9 +235,8 @@ class Correlation {
     return result;
   }
 
-  const Signal& a_;
-  const Signal& b_;
-  bool same_;
+  const std::optional<at::Tensor>& left_;
+  const Signal& right_;
   int64_t groups_;
   Extent positions_;
   std::vector<TileList> tiles_;
@@ -253,15 +262,20 @@ int64_t Signal::elements(const Extent& shift) const {
 }
 
 std::vector<at::Tensor> correlate(
-    const Signal& a,
-    const std::optional<Signal>& b,
+    const std::optional<at::Tensor>& left,
+    const Signal& right,
     int64_t groups,
     const Extent& positions,
     const std::vector<Pairing>& pairings) {
-  if (a.images.scalar_type() == at::kDouble) {
-    return Correlation<double>(a, b, groups, positions, pairings).run(pairings);
+  if (left) {
+    TORCH_INTERNAL_ASSERT(
+        left->size(0) == right.images.size(0) && left->scalar_type() == right.images.scalar_type(),
+        "both sides of a correlation have the same images");
   }
-  return Correlation<float>(a, b, groups, positions, pairings).run(pairings);
+  if (right.images.scalar_type() == at::kDouble) {
+    return Correlation<double>(left, right, groups, positions, pairings).run(pairings);
+  }
+  return Correlation<float>(left, right, groups, positions, pairings).run(pairings);
 }
 
 }  // namespace proxprop

@@ -2,8 +2,8 @@
 // Correlations of batches of images, the work under the Gram matrix and the weight gradient of a convolution.
 //
 // The images of one group are packed with their channels last and zeros around them. A pixel's neighbours along x then
-// follow it in memory, so that what a kernel row sees at one position is one run of elements; a correlation is, over all
-// positions, the sum of outer products of a short run (left) with longer ones (right).
+// follow it in memory, so that what a kernel row sees at one position is one run of elements; a correlation is, over
+// all positions, the sum of outer products of a short run (left) with longer ones (right).
 
 #include <ATen/core/Tensor.h>
 
@@ -20,15 +20,15 @@ using Extent = std::array<int64_t, 3>;
 /// `values` behind leading entries of `missing`.
 Extent extent(at::IntArrayRef values, int64_t missing);
 
-/// Images and how positions walk over them.
+/// Images to be packed, and how positions walk over them.
 struct Signal {
-  at::Tensor images;        ///< [N, C, *], contiguous
-  Extent size{1, 1, 1};     ///< their spatial size
-  Extent before{0, 0, 0};   ///< zero pixels in front of the first one of each dimension
-  Extent after{0, 0, 0};    ///< and behind the last one
-  Extent origin{0, 0, 0};   ///< the padded pixel of position (0, 0, 0)
-  Extent stride{1, 1, 1};   ///< pixels from one position to the next
-  int64_t channels = 1;     ///< per group
+  at::Tensor images;       ///< [N, C, *], any strides
+  Extent size{1, 1, 1};    ///< their spatial size
+  Extent before{0, 0, 0};  ///< zero pixels in front of the first one of each dimension
+  Extent after{0, 0, 0};   ///< and behind the last one
+  Extent origin{0, 0, 0};  ///< the padded pixel of position (0, 0, 0)
+  Extent stride{1, 1, 1};  ///< pixels from one position to the next
+  int64_t channels = 1;    ///< per group
 
   Extent padded_size() const;
   /// Elements from a pixel to the one at distance `shift`.
@@ -43,7 +43,7 @@ struct Run {
   int64_t empty_rows = 0;
 };
 
-/// One block of the result: sums[left element][right elements of all runs side by side].
+/// One block of the result: sums[left channel][right elements of all runs side by side].
 struct Pairing {
   Run left;
   std::vector<Run> right;
@@ -51,13 +51,15 @@ struct Pairing {
 
 /// For every pairing the float64 tensor [groups, left length, total right length] of
 ///
-///     sums[i][j] = sum over images and positions of a[position, left i] b[position, right j].
+///     sums[i][j] = sum over images and positions of left[position, i] right[position, j].
 ///
-/// Without `b` both operands are `a`. Products are summed in the images' type over at most 128 terms, then in float64.
-/// Threads share the images in a fixed order. CPU, float32 or float64.
+/// The left side is read where it lies: with `left` [N, C, *] (any strides) position p of image n and channel i is
+/// left[n, i][p], and the run's start is counted in that tensor's elements. Without it the left runs are runs of
+/// `right`. Products are summed in the images' type over at most 128 terms, then in float64. Threads share the images
+/// in a fixed order. CPU, float32 or float64.
 std::vector<at::Tensor> correlate(
-    const Signal& a,
-    const std::optional<Signal>& b,
+    const std::optional<at::Tensor>& left,
+    const Signal& right,
     int64_t groups,
     const Extent& positions,
     const std::vector<Pairing>& pairings);

@@ -12,7 +12,7 @@
 #include "prox/parameter_matrix.h"
 #include "prox/routes.h"
 #include "prox/symmetric_gram.h"
-#include "prox/tridiagonal.h"
+#include "prox/eigenbasis.h"
 
 #include <ATen/ATen.h>
 
@@ -87,51 +87,45 @@ std::vector<at::Tensor> exact_direction(
   return parts;
 }
 
-// Whether K = Q T Q^T pays for `iterations` on `outputs` columns: about 16 S^3 operations (at the rate of products with
-// K) for the form and two products for the rotations, against one product and ten passes over memory per iteration.
-bool tridiagonal_form_pays(const at::Tensor& rows, int64_t iterations) {
+// Whether the eigenvectors of K pay for `iterations` on `outputs` columns: about 20 S^3 operations (at the rate of
+// products with K) for them and two products for the rotations, against one product and ten passes over memory per
+// iteration.
+bool eigenbasis_pays(const at::Tensor& rows, int64_t iterations) {
   const auto samples = double(rows.size(1));
   const auto outputs = double(rows.size(2));
   const auto product = 2 * samples * samples * outputs;
-  return 16 * samples * samples * samples + 2 * product < double(iterations) * (product + 300 * samples * outputs);
+  return 20 * samples * samples * samples + 2 * product < double(iterations) * (product + 300 * samples * outputs);
 }
 
-// CG per output in the coordinates of Q, in which K is tridiagonal. The smaller of A and the coefficients is rotated
-// back.
-ProximalStep tridiagonal_direction(
+// CG per output in the eigenbasis Q of K, where an iteration costs O(S) per output. The smaller of A and the
+// coefficients is rotated back.
+ProximalStep eigenbasis_direction(
     const LinearTransfer& transfer,
     const SampleMatrix& samples,
     const at::Tensor& rows,
     const at::Tensor& gram,
     double beta,
     const ConjugateGradient& cg) {
+  const auto form = eigenbasis(gram);
+  const auto basis = form.vectors.to(rows.scalar_type());
+  const auto solution =
+      conjugate_gradient_in_eigenbasis(form, beta, product(basis.transpose(1, 2), rows), cg.iterations, cg.tolerance);
+  const auto shapes = transfer.parameter_shapes();
   ProximalStep step;
-  std::vector<at::Tensor> bases, coefficients;
-  bool converged = true;
-  for (int64_t group = 0; group < rows.size(0); ++group) {
-    const auto form = tridiagonalize(gram[group]);
-    bases.push_back(form.basis.to(rows.scalar_type()));
-    const auto rotated = matrix_product(bases.back().t(), rows[group]);
-    auto solution = tridiagonal_conjugate_gradient(form, beta, rotated, cg.iterations, cg.tolerance);
-    converged = converged && solution.converged;
-    coefficients.push_back(std::move(solution.coefficients));
-  }
-  const auto basis = at::stack(bases);
-  const auto rotated = at::stack(coefficients);
-  if (rows.size(-1) <= samples.matrix.size(-1)) {
-    step.direction = weight_gradient(transfer, samples, product(basis, rotated));
-  } else {
-    const auto shapes = transfer.parameter_shapes();
-    const auto transposed = rotated.transpose(1, 2);
-    if (samples.matrix.size(-1) > 0) {
-      const auto rotated_samples = product(basis.transpose(1, 2), samples.matrix);
-      step.direction.push_back(product(transposed, rotated_samples).view(shapes.front()));
-    }
-    if (samples.ones) {
-      step.direction.push_back(product(transposed, basis.sum(1).unsqueeze(-1)).view(shapes.back()));
-    }
-  }
+  step.summary.route = Route::sample_gram;
   step.summary.iterations = cg.iterations;
+  if (rows.size(-1) <= samples.matrix.size(-1)) {
+    step.direction = weight_gradient(transfer, samples, product(basis, solution.coefficients));
+    return step;
+  }
+  const auto transposed = solution.coefficients.transpose(1, 2);
+  if (samples.matrix.size(-1) > 0) {
+    const auto rotated_samples = product(basis.transpose(1, 2), samples.matrix);
+    step.direction.push_back(product(transposed, rotated_samples).view(shapes.front()));
+  }
+  if (samples.ones) {
+    step.direction.push_back(product(transposed, basis.sum(1).unsqueeze(-1)).view(shapes.back()));
+  }
   return step;
 }
 
@@ -181,10 +175,8 @@ ProximalStep sample_route(const LinearTransfer& transfer, const at::Tensor& grad
   }
   const auto& cg = std::get<ConjugateGradient>(request.solver);
   const bool joint = request.coupling == Coupling::joint;
-  if (!joint && rows.is_cpu() && tridiagonal_form_pays(rows, cg.iterations)) {
-    auto result = tridiagonal_direction(transfer, samples, rows, gram, request.beta, cg);
-    result.summary.route = step.summary.route;
-    return result;
+  if (!joint && rows.is_cpu() && eigenbasis_pays(rows, cg.iterations)) {
+    return eigenbasis_direction(transfer, samples, rows, gram, request.beta, cg);
   }
   const auto scale = power_of_two_scale(rows, joint ? at::IntArrayRef{} : at::IntArrayRef{1});
   SampleSpace space(gram.to(rows.scalar_type()), request.beta, request.coupling);

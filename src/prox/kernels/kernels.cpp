@@ -2,11 +2,11 @@
 
 namespace proxprop {
 
-#define PROXPROP_DECLARE_KERNELS(isa)                  \
-  namespace isa {                                      \
-  const Kernels<float>& float_kernels();               \
-  const Kernels<double>& double_kernels();             \
-  const SymmetricKernels& double_symmetric_kernels();  \
+#define PROXPROP_DECLARE_KERNELS(isa)      \
+  namespace isa {                          \
+  const Kernels<float>& float_kernels();   \
+  const Kernels<double>& double_kernels(); \
+  const DiagonalKernel& diagonal_kernel(); \
   }
 PROXPROP_DECLARE_KERNELS(baseline)
 #if defined(__x86_64__)
@@ -18,10 +18,7 @@ PROXPROP_DECLARE_KERNELS(avx512)
 namespace {
 
 template <typename Table>
-const Table& choose(
-    const Table& (*avx512_table)(),
-    const Table& (*avx2_table)(),
-    const Table& (*baseline_table)()) {
+const Table& choose(const Table& (*avx512_table)(), const Table& (*avx2_table)(), const Table& (*baseline_table)()) {
   switch (instruction_set()) {
     case InstructionSet::avx512: return avx512_table();
     case InstructionSet::avx2: return avx2_table();
@@ -48,8 +45,8 @@ const Kernels<double>& kernels<double>() {
   return PROXPROP_CHOOSE(double_kernels);
 }
 
-const SymmetricKernels& symmetric_kernels() {
-  return PROXPROP_CHOOSE(double_symmetric_kernels);
+const DiagonalKernel& diagonal_kernel() {
+  return PROXPROP_CHOOSE(diagonal_kernel);
 }
 
 }  // namespace proxprop

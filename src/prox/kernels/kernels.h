@@ -12,18 +12,19 @@ namespace proxprop {
 /// A tile of a matrix product: out[i][j] = sum over k of a[k][i] b[k][j] for `height` x (`width` vectors).
 template <typename T>
 struct DenseTile {
-  const T* a;              ///< a[k * lanes + i]: `height` consecutive rows of a panel
-  const T* b;              ///< b[v * b_stride + k * lanes + lane]: `width` panels
-  int64_t b_stride;        ///< from one panel to the next
-  int64_t depth;           ///< terms of the sum
-  T* out;                  ///< out[i * out_stride + j]
+  const T* a;        ///< a[k * lanes + i]: `height` consecutive rows of a panel
+  const T* b;        ///< b[v * b_stride + k * lanes + lane]: `width` panels
+  int64_t b_stride;  ///< from one panel to the next
+  int64_t depth;     ///< terms of the sum
+  T* out;            ///< out[i * out_stride + j]
   int64_t out_stride;
-  bool accumulate;         ///< add to `out` instead of overwriting it
+  bool accumulate;  ///< add to `out` instead of overwriting it
 };
 
-/// A tile of a correlation of signals with their shifted selves or others, both stored with channels last:
+/// A tile of a correlation of signals with their shifted selves or others:
 ///
-///     sums[i][v * lanes + j] += sum over positions t = (z, y, x) of a[t . a_step + i] * b[t . b_step + offsets[v] + j]
+///     sums[i][v * lanes + j] +=
+///         sum over positions t = (z, y, x) of a[t . a_step + i * a_channel] * b[t . b_step + offsets[v] + j]
 ///
 /// for i < `height` and v < `width`. Products are summed in T over all positions of the tile, then in float64: keep
 /// the tile near `correlation_terms` positions.
@@ -33,11 +34,12 @@ struct CorrelationTile {
   const T* b;
   std::array<int64_t, 3> positions;
   std::array<int64_t, 3> a_step, b_step;
+  int64_t a_channel;
   const int64_t* offsets;
-  double* sums;            ///< sums[i * sums_stride + v * lanes + j]
+  double* sums;  ///< sums[i * sums_stride + v * lanes + j]
   int64_t sums_stride;
-  int height;              ///< 1 .. max_height of the shape that `correlation_shape` gave
-  int width;               ///< 1 .. its width
+  int height;  ///< 1 .. max_height of the shape that `correlation_shape` gave
+  int width;   ///< 1 .. its width
 };
 
 /// Terms that are summed in the signals' own type before float64 takes over.
@@ -61,46 +63,26 @@ struct Kernels {
 template <typename T>
 const Kernels<T>& kernels();
 
-/// One row of a symmetric matrix while it is reduced to tridiagonal form: a rank-2 update of the row, and its part of the
-/// product with the next reflector, in one sweep over memory. For j < n
-///
-///     a[j] -= q_row u[j] + u_row q[j];    y[j] += a[j] x_row;    returns sum of a[j] x[j]
-struct SymmetricRow {
-  double* a;
-  int64_t n;
-  double q_row, u_row, x_row;
-  const double* q;
-  const double* u;
-  const double* x;
-  double* y;
-};
-
-/// Conjugate gradients on (beta I + T) in the metric of a tridiagonal T, for `width` right-hand sides at once: all arrays
-/// are [n][width], `r` holds the right-hand sides on entry and `x` the solution on exit.
-struct TridiagonalSystem {
+/// Conjugate gradients on (beta I + D) in the metric of a diagonal D >= 0, for `width` right-hand sides at
+/// once: all arrays are [n][width], `r` holds the right-hand sides on entry and `x` the solutions on exit.
+struct DiagonalSystems {
   int64_t n;
   const double* diagonal;  ///< [n]
-  const double* off;       ///< [n], the last one zero
   double beta;
   int64_t iterations;
-  double squared_tolerance;  ///< a system whose squared residual is below this times the first one stands still; 0: never
+  double
+      squared_tolerance;  ///< a system whose squared residual is below this times the first one stands still; 0: never
   double* x;
   double* r;
   double* p;
-  double* tp;  ///< T p
 };
 
-/// What is float64 only.
-struct SymmetricKernels {
-  double (*sweep)(const SymmetricRow&);
-  /// q[r][j] -= scale u[r] (sum over s < rows of u[s] q[s][j]) for r < rows and j < reflect_width.
-  void (*reflect)(double* q, int64_t stride, int64_t rows, const double* u, double scale);
-  int64_t reflect_width;
+struct DiagonalKernel {
+  int64_t width;
   /// Returns whether every system reached the tolerance.
-  bool (*conjugate_gradient)(const TridiagonalSystem&);
-  int64_t conjugate_gradient_width;
+  bool (*conjugate_gradient)(const DiagonalSystems&);
 };
 
-const SymmetricKernels& symmetric_kernels();
+const DiagonalKernel& diagonal_kernel();
 
 }  // namespace proxprop

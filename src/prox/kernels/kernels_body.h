@@ -97,7 +97,7 @@ void correlation_tile(const CorrelationTile<T>& tile) {
         }
 #pragma GCC unroll 8
         for (int i = 0; i < Height; ++i) {
-          const T left = a[i];
+          const T left = a[i * tile.a_channel];
 #pragma GCC unroll 16
           for (int v = 0; v < Width; ++v) {
             sums[i][v] += left * right[v];
@@ -151,58 +151,10 @@ TileShape correlation_shape(int64_t channels) {
 
 template <typename T>
 const Kernels<T> table{
-    lanes<T>,
-    {dense_height<T>, dense_width},
-    dense_tile<T>,
-    correlation_shape,
-    narrow_to_height<T, largest_height>,
+    lanes<T>, {dense_height<T>, dense_width}, dense_tile<T>, correlation_shape, narrow_to_height<T, largest_height>,
 };
 
 using Doubles = Vector<double>;
-
-double sweep(const SymmetricRow& row) {
-  Doubles sum = {};
-  int64_t j = 0;
-  for (; j + lanes<double> <= row.n; j += lanes<double>) {
-    const auto a = load(row.a + j) - (row.q_row * load(row.u + j) + row.u_row * load(row.q + j));
-    store(row.a + j, a);
-    store(row.y + j, load(row.y + j) + a * row.x_row);
-    sum += a * load(row.x + j);
-  }
-  double total = 0;
-  for (int i = 0; i < lanes<double>; ++i) {
-    total += sum[i];
-  }
-  for (; j < row.n; ++j) {
-    row.a[j] -= row.q_row * row.u[j] + row.u_row * row.q[j];
-    row.y[j] += row.a[j] * row.x_row;
-    total += row.a[j] * row.x[j];
-  }
-  return total;
-}
-
-constexpr int reflect_vectors = 4;
-
-void reflect(double* q, int64_t stride, int64_t rows, const double* u, double scale) {
-  Doubles sums[reflect_vectors] = {};
-  for (int64_t r = 0; r < rows; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < reflect_vectors; ++v) {
-      sums[v] += u[r] * load(q + r * stride + v * lanes<double>);
-    }
-  }
-#pragma GCC unroll 4
-  for (int v = 0; v < reflect_vectors; ++v) {
-    sums[v] *= scale;
-  }
-  for (int64_t r = 0; r < rows; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < reflect_vectors; ++v) {
-      double* to = q + r * stride + v * lanes<double>;
-      store(to, load(to) - u[r] * sums[v]);
-    }
-  }
-}
 
 // numerator / denominator, and zero where the denominator is exactly zero: that system is solved. NaN passes through.
 inline Doubles safe_quotient(const Doubles& numerator, const Doubles& denominator) {
@@ -213,72 +165,51 @@ inline Doubles safe_quotient(const Doubles& numerator, const Doubles& denominato
   return quotient;
 }
 
-// Row s of T r, given the rows above and below.
-inline Doubles tridiagonal_row(
-    const TridiagonalSystem& t, int64_t s, const Doubles& above, const Doubles& here, const Doubles& below) {
-  const double upper = s > 0 ? t.off[s - 1] : 0.0;
-  return t.diagonal[s] * here + upper * above + t.off[s] * below;
-}
-
-// One vector of systems, every `stride` elements apart in the rows of the arrays. See conjugate_gradient.cpp for the
-// iteration; here <x, y> = x^T T y, M x = beta x + T x.
-bool solve_systems(const TridiagonalSystem& t, int64_t stride) {
-  const auto row = [&](double* array, int64_t s) { return array + s * stride; };
-  const Doubles zero = {};
+// One vector of systems, `stride` elements apart in the rows of the arrays. See conjugate_gradient.cpp for the
+// iteration; here <x, y> = x^T D y and M x = (beta + D) x.
+bool solve_systems(const DiagonalSystems& systems, int64_t stride) {
+  const auto n = systems.n;
+  const auto beta = systems.beta;
+  const double* d = systems.diagonal;
   Doubles squared_norm = {};
-  for (int64_t s = 0; s < t.n; ++s) {
-    const auto r = load(row(t.r, s));
-    const auto tr = tridiagonal_row(
-        t, s, s > 0 ? load(row(t.r, s - 1)) : zero, r, s + 1 < t.n ? load(row(t.r, s + 1)) : zero);
-    store(row(t.x, s), zero);
-    store(row(t.p, s), r);
-    store(row(t.tp, s), tr);
-    squared_norm += r * tr;
+  for (int64_t s = 0; s < n; ++s) {
+    const auto r = load(systems.r + s * stride);
+    store(systems.x + s * stride, Doubles{});
+    store(systems.p + s * stride, r);
+    squared_norm += d[s] * r * r;
   }
-  const Doubles target = squared_norm * t.squared_tolerance;
+  const Doubles target = squared_norm * systems.squared_tolerance;
   bool converged = false;
-  for (int64_t iteration = 0; iteration < t.iterations && !converged; ++iteration) {
+  for (int64_t iteration = 0; iteration < systems.iterations && !converged; ++iteration) {
     Doubles curvature = {};
-    for (int64_t s = 0; s < t.n; ++s) {
-      const auto tp = load(row(t.tp, s));
-      curvature += (t.beta * load(row(t.p, s)) + tp) * tp;
+    for (int64_t s = 0; s < n; ++s) {
+      const auto p = load(systems.p + s * stride);
+      curvature += d[s] * (beta + d[s]) * p * p;
     }
     auto step = safe_quotient(squared_norm, curvature);
-    if (t.squared_tolerance > 0) {
+    if (systems.squared_tolerance > 0) {
       for (int i = 0; i < lanes<double>; ++i) {
         step[i] = squared_norm[i] <= target[i] ? 0.0 : step[i];
       }
     }
-    if (iteration + 1 == t.iterations && t.squared_tolerance == 0) {
-      for (int64_t s = 0; s < t.n; ++s) {
-        store(row(t.x, s), load(row(t.x, s)) + step * load(row(t.p, s)));
-      }
-      break;
-    }
-    for (int64_t s = 0; s < t.n; ++s) {
-      const auto p = load(row(t.p, s));
-      store(row(t.x, s), load(row(t.x, s)) + step * p);
-      store(row(t.r, s), load(row(t.r, s)) - step * (t.beta * p + load(row(t.tp, s))));
-    }
     Doubles next = {};
-    for (int64_t s = 0; s < t.n; ++s) {
-      const auto r = load(row(t.r, s));
-      next += r * tridiagonal_row(
-                      t, s, s > 0 ? load(row(t.r, s - 1)) : zero, r, s + 1 < t.n ? load(row(t.r, s + 1)) : zero);
+    for (int64_t s = 0; s < n; ++s) {
+      const auto p = load(systems.p + s * stride);
+      const auto r = load(systems.r + s * stride) - step * (beta + d[s]) * p;
+      store(systems.x + s * stride, load(systems.x + s * stride) + step * p);
+      store(systems.r + s * stride, r);
+      next += d[s] * r * r;
     }
-    if (t.squared_tolerance > 0) {
+    if (systems.squared_tolerance > 0) {
       converged = true;
       for (int i = 0; i < lanes<double>; ++i) {
         converged = converged && next[i] <= target[i];
       }
     }
     const auto momentum = safe_quotient(next, squared_norm);
-    for (int64_t s = 0; s < t.n; ++s) {
-      const auto r = load(row(t.r, s));
-      const auto tr = tridiagonal_row(
-          t, s, s > 0 ? load(row(t.r, s - 1)) : zero, r, s + 1 < t.n ? load(row(t.r, s + 1)) : zero);
-      store(row(t.p, s), r + momentum * load(row(t.p, s)));
-      store(row(t.tp, s), tr + momentum * load(row(t.tp, s)));
+    for (int64_t s = 0; s < n; ++s) {
+      double* p = systems.p + s * stride;
+      store(p, load(systems.r + s * stride) + momentum * load(p));
     }
     squared_norm = next;
   }
@@ -287,25 +218,24 @@ bool solve_systems(const TridiagonalSystem& t, int64_t stride) {
 
 constexpr int64_t system_vectors = 2;
 
-bool conjugate_gradient(const TridiagonalSystem& systems) {
+bool conjugate_gradient(const DiagonalSystems& systems) {
   bool converged = true;
   for (int64_t v = 0; v < system_vectors; ++v) {
-    auto t = systems;
-    for (auto* array : {&t.x, &t.r, &t.p, &t.tp}) {
+    auto part = systems;
+    for (auto* array : {&part.x, &part.r, &part.p}) {
       *array += v * lanes<double>;
     }
-    converged = solve_systems(t, system_vectors * lanes<double>) && converged;
+    converged = solve_systems(part, system_vectors * lanes<double>) && converged;
   }
   return converged;
 }
 
-const SymmetricKernels symmetric_table{
-    sweep, reflect, reflect_vectors * lanes<double>, conjugate_gradient, system_vectors * lanes<double>};
+const DiagonalKernel diagonal_table{system_vectors * lanes<double>, conjugate_gradient};
 
 }  // namespace
 
-const SymmetricKernels& double_symmetric_kernels() {
-  return symmetric_table;
+const DiagonalKernel& diagonal_kernel() {
+  return diagonal_table;
 }
 const Kernels<float>& float_kernels() {
   return table<float>;
