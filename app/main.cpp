@@ -1,5 +1,6 @@
 // proxprop: the command line. Parses, calls a command, turns what went wrong into one line and an exit code.
 
+#include "app/commands/bench.h"
 #include "app/commands/compare.h"
 #include "app/commands/data.h"
 #include "app/commands/info.h"
@@ -77,7 +78,8 @@ int run(int argc, char** argv) {
   ReportCommand report(root);
   InfoCommand info(root);
   DataCommand data(root);
-  const std::array<Command*, 5> commands = {&train, &compare, &report, &info, &data};
+  BenchCommand bench(root);
+  const std::array<Command*, 6> commands = {&train, &compare, &report, &info, &data, &bench};
   Session session;
   session.command_line.assign(argv, argv + argc);
   add_session_flags(root, session);
@@ -95,7 +97,7 @@ int run(int argc, char** argv) {
     if (command->app->parsed())
       return command->run(session);
   }
-  throw UsageError("a command is needed: train, compare, report, info or data; see proxprop --help");
+  throw UsageError("a command is needed: train, compare, report, info, data or bench; see proxprop --help");
 }
 
 }  // namespace

@@ -18,12 +18,12 @@
 #include "prox/conv_gram.h"
 
 #include "prox/image_correlation.h"
-#include "prox/symmetric_gram.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace proxprop {
 
@@ -47,44 +47,42 @@ struct Axis {
         lags(2 * kernel - 1) {}
 };
 
-// The runs of a row of pixels at distance dy whose taps lie `first` .. kernel - 1 along x.
-void add_runs(
-    std::vector<Run>& runs,
-    const Signal& signal,
-    const Axis& along,
-    int64_t row,
-    int64_t first_tap,
-    int64_t empty_rows) {
-  const bool one_run = along.dilation == 1;
-  for (auto tap = first_tap; tap < along.kernel; tap += one_run ? along.kernel - first_tap : 1) {
-    const auto taps = one_run ? along.kernel - first_tap : 1;
-    runs.push_back({signal.elements({0, row, tap * along.dilation}), taps * signal.channels, empty_rows});
-  }
-}
-
-// Images [N, C, H, W] with zeros as far as lags along x and `rows_below` rows reach.
-Signal lag_signal(const at::Tensor& x, const Axis& along, int64_t rows_below, int64_t groups) {
+// Images [N, C, H, W] with zeros as far as lags reach: to both sides along x, and below.
+Signal lag_signal(const at::Tensor& x, const Axis& y, const Axis& along, int64_t groups) {
   Signal signal;
   signal.images = x;
   signal.size = {1, x.size(2), x.size(3)};
   signal.before = {0, 0, (along.kernel - 1) * along.dilation};  // the next row's zeros in front are this row's behind
-  signal.after = {0, rows_below, 0};
+  signal.after = {0, (y.kernel - 1) * y.dilation, 0};
   signal.origin = signal.before;
   signal.channels = x.size(1) / groups;
   return signal;
 }
 
-// R[dy][dx][group][c][c'] for all lags in taps, stored with an offset of (ky - 1, kx - 1).
-at::Tensor lag_correlation(const at::Tensor& x, const Axis& y, const Axis& along, int64_t groups) {
-  const auto signal = lag_signal(x, along, (y.kernel - 1) * y.dilation, groups);
-  const auto channels = signal.channels;
-  // Half of the lags; the others are transposes.
-  Pairing pairing{{0, channels}, {}};
-  for (int64_t dy = 0; dy < y.kernel; ++dy) {
-    add_runs(pairing.right, signal, along, dy * y.dilation, dy == 0 ? 0 : 1 - along.kernel, dy * y.dilation);
+// Appends the pixels at `row` and the columns of taps `first` .. kernel - 1, in one run where they are neighbours.
+void add_row_of_taps(
+    std::vector<Run>& runs, const Signal& signal, const Axis& along, int64_t row, int64_t first, int64_t empty_rows) {
+  const bool one_run = along.dilation == 1;
+  for (auto tap = first; tap < along.kernel; tap += one_run ? along.kernel - first : 1) {
+    const auto taps = one_run ? along.kernel - first : 1;
+    runs.push_back({signal.elements({0, row, tap * along.dilation}), taps * signal.channels, empty_rows});
   }
-  const auto sums = correlate(x, signal, groups, signal.size, {pairing}).front();
+}
 
+// All pixels with those at half of the lags (the others are transposes): dy = 0 with dx >= 0, and dy > 0.
+Pairing lag_pairing(const Signal& signal, const Axis& y, const Axis& along) {
+  Pairing pairing{signal.size, {0, signal.channels}, {}};
+  for (int64_t dy = 0; dy < y.kernel; ++dy) {
+    add_row_of_taps(
+        pairing.right, signal, along, dy * y.dilation, dy == 0 ? 0 : 1 - along.kernel, dy * y.dilation);
+  }
+  return pairing;
+}
+
+// R[dy][dx][group][c][c'] for all lags in taps, stored with an offset of (ky - 1, kx - 1), from the sums of
+// `lag_pairing`.
+at::Tensor all_lags(const at::Tensor& sums, const Axis& y, const Axis& along) {
+  const auto groups = sums.size(0), channels = sums.size(1);
   auto full = at::empty({y.lags, along.lags, groups, channels, channels}, sums.options());
   const auto from = sums.accessor<double, 3>();
   auto to = full.accessor<double, 5>();
@@ -106,10 +104,91 @@ at::Tensor lag_correlation(const at::Tensor& x, const Axis& y, const Axis& along
   return full;
 }
 
-// The strip at one end of a dimension.
-at::Tensor end_of(const at::Tensor& x, const Axis& axis, bool high) {
-  return x.narrow(axis.dimension, high ? x.size(axis.dimension) - axis.strip : 0, axis.strip);
-}
+// The lines (rows or columns of pixels) at both ends of one dimension, each with all lines of its end at half of the
+// lags along the other dimension: at lag 0 with the lines that follow it, and at all positive lags.
+class Strips {
+ public:
+  Strips(const at::Tensor& x, const Axis& across, const Axis& along) : x_(x), across_(across), along_(along) {}
+
+  void add_pairings(const Signal& signal, std::vector<Pairing>& pairings) {
+    first_pairing_ = pairings.size();
+    Extent positions = signal.size;
+    positions[size_t(across_.dimension - 1)] = 1;
+    for (const bool high : {false, true}) {
+      const auto first = high ? x_.size(across_.dimension) - across_.strip : 0;
+      for (int64_t line = 0; line < across_.strip; ++line) {
+        Pairing pairing{positions, {(first + line) * x_.stride(across_.dimension), signal.channels}, {}};
+        for (int64_t other = 0; other < across_.strip; ++other) {
+          add_lags(pairing.right, signal, first + other, other < line ? 1 : 0);
+        }
+        pairings.push_back(std::move(pairing));
+      }
+    }
+  }
+
+  // What positions beyond both ends see: table[u][v][lag along][group][c][c'].
+  at::Tensor table(const std::vector<at::Tensor>& sums) const;
+
+ private:
+  void add_lags(std::vector<Run>& runs, const Signal& signal, int64_t other, int64_t first) const {
+    if (across_.dimension == 2) {
+      add_row_of_taps(runs, signal, along_, other, first, 0);
+      return;
+    }
+    for (auto lag = first; lag < along_.kernel; ++lag) {
+      const auto rows = lag * along_.dilation;
+      runs.push_back({signal.elements({0, rows, other}), signal.channels, rows});
+    }
+  }
+
+  // Where in the pairing of `line` the block of (other, lag) begins, in blocks.
+  int64_t block(int64_t line, int64_t other, int64_t lag) const {
+    const auto before = other * along_.kernel - std::min(other, line);  // lines before `line` lack lag 0
+    return before + lag - (other < line ? 1 : 0);
+  }
+
+  const at::Tensor& x_;
+  const Axis& across_;
+  const Axis& along_;
+  size_t first_pairing_ = 0;
+};
+
+// The pixels of the four corners, each with those of its corner that do not come before it.
+class Corners {
+ public:
+  Corners(const at::Tensor& x, const Axis& y, const Axis& along) : x_(x), y_(y), along_(along) {}
+
+  void add_pairings(const Signal& signal, std::vector<Pairing>& pairings) {
+    first_pairing_ = pairings.size();
+    for (const bool high_y : {false, true}) {
+      for (const bool high_x : {false, true}) {
+        const auto row = high_y ? x_.size(2) - y_.strip : 0;
+        const auto column = high_x ? x_.size(3) - along_.strip : 0;
+        for (int64_t pixel = 0; pixel < pixels(); ++pixel) {
+          const auto place = [&](int64_t p) { return Extent{0, row + p / along_.strip, column + p % along_.strip}; };
+          const auto here = place(pixel);
+          Pairing pairing{
+              {1, 1, 1}, {here[1] * x_.stride(2) + here[2] * x_.stride(3), signal.channels}, {}};
+          for (auto other = pixel; other < pixels(); ++other) {
+            pairing.right.push_back({signal.elements(place(other)), signal.channels});
+          }
+          pairings.push_back(std::move(pairing));
+        }
+      }
+    }
+  }
+
+  // Adds what both strips subtract; gram is [groups, c, uy, ux, c', vy, vx].
+  void add_to(const at::Tensor& gram, const std::vector<at::Tensor>& sums) const;
+
+ private:
+  int64_t pixels() const { return y_.strip * along_.strip; }
+
+  const at::Tensor& x_;
+  const Axis& y_;
+  const Axis& along_;
+  size_t first_pairing_ = 0;
+};
 
 // Calls add(u, v, row, row') for every position beyond one end and every pair of taps that sees rows of the strip from
 // there. The high end is the low end seen in a mirror: taps and rows count from the other side.
@@ -130,83 +209,54 @@ void for_outside_positions(const Axis& axis, bool high, const Add& add) {
   }
 }
 
-// Adds to table[u][v][lag along][group][c][c'] what is missing beyond one end of `across`.
-void add_strip(
-    const at::Tensor& x, const Axis& across, const Axis& along, int64_t groups, bool high, at::Tensor& table) {
-  auto strip = end_of(x, across, high);
-  if (across.dimension == 3) {
-    strip = strip.transpose(2, 3);
-  }
-  const auto signal = lag_signal(strip, along, 0, groups);
-  const auto channels = signal.channels;
-  // One pairing per row, with itself (half of the lags) and the rows below it.
-  std::vector<Pairing> pairings;
-  for (int64_t row = 0; row < across.strip; ++row) {
-    Pairing pairing{{row * strip.stride(2), channels}, {}};
-    for (auto other = row; other < across.strip; ++other) {
-      add_runs(pairing.right, signal, along, other, other == row ? 0 : 1 - along.kernel, 0);
-    }
-    pairings.push_back(std::move(pairing));
-  }
-  const auto blocks = correlate(strip, signal, groups, {1, 1, signal.size[2]}, pairings);
-
-  auto to = table.accessor<double, 6>();
-  for_outside_positions(across, high, [&](int64_t u, int64_t v, int64_t row, int64_t other) {
-    const auto from = blocks[size_t(std::min(row, other))].accessor<double, 3>();
-    // Columns of the pair: `kernel` lags of the row with itself come first, then all lags of each row below.
-    const auto below = std::abs(other - row);
-    for (int64_t dx = 1 - along.kernel; dx < along.kernel; ++dx) {
-      const bool mirrored = other < row || (other == row && dx < 0);
-      const auto lag = mirrored ? -dx : dx;
-      const auto column =
-          (below == 0 ? lag : along.kernel + (below - 1) * along.lags + along.kernel - 1 + lag) * channels;
-      for (int64_t g = 0; g < groups; ++g) {
-        for (int64_t c = 0; c < channels; ++c) {
-          for (int64_t d = 0; d < channels; ++d) {
-            to[u][v][along.kernel - 1 + dx][g][c][d] += mirrored ? from[g][d][column + c] : from[g][c][column + d];
+at::Tensor Strips::table(const std::vector<at::Tensor>& sums) const {
+  const auto groups = sums.front().size(0), channels = sums.front().size(1);
+  auto result =
+      at::zeros({across_.kernel, across_.kernel, along_.lags, groups, channels, channels}, at::dtype(at::kDouble));
+  auto to = result.accessor<double, 6>();
+  for (const bool high : {false, true}) {
+    const auto first = first_pairing_ + (high ? size_t(across_.strip) : 0);
+    for_outside_positions(across_, high, [&](int64_t u, int64_t v, int64_t line, int64_t other) {
+      for (auto lag = 1 - along_.kernel; lag < along_.kernel; ++lag) {
+        const bool stored = lag > 0 || (lag == 0 && other >= line);
+        const auto from = sums[first + size_t(stored ? line : other)].accessor<double, 3>();
+        const auto column = (stored ? block(line, other, lag) : block(other, line, -lag)) * channels;
+        auto target = to[u][v][along_.kernel - 1 + lag];
+        for (int64_t g = 0; g < groups; ++g) {
+          for (int64_t c = 0; c < channels; ++c) {
+            for (int64_t d = 0; d < channels; ++d) {
+              target[g][c][d] += stored ? from[g][c][column + d] : from[g][d][column + c];
+            }
           }
         }
       }
-    }
-  });
-}
-
-// What is missing beyond both ends of `across`.
-at::Tensor strip_table(const at::Tensor& x, const Axis& across, const Axis& along, int64_t groups) {
-  const auto channels = x.size(1) / groups;
-  auto table =
-      at::zeros({across.kernel, across.kernel, along.lags, groups, channels, channels}, at::dtype(at::kDouble));
-  if (across.strip > 0) {
-    add_strip(x, across, along, groups, /*high=*/false, table);
-    add_strip(x, across, along, groups, /*high=*/true, table);
+    });
   }
-  return table;
+  return result;
 }
 
-// Adds what both strips subtract at the four corners; gram is [groups, c, uy, ux, c', vy, vx].
-void add_corners(const at::Tensor& x, const Axis& y, const Axis& along, int64_t groups, const at::Tensor& gram) {
-  const auto channels = x.size(1) / groups;
+void Corners::add_to(const at::Tensor& gram, const std::vector<at::Tensor>& sums) const {
+  const auto groups = sums.front().size(0), channels = sums.front().size(1);
   auto target = gram.accessor<double, 7>();
+  auto first = first_pairing_;
   for (const bool high_y : {false, true}) {
     for (const bool high_x : {false, true}) {
-      const auto pixels = end_of(end_of(x, y, high_y), along, high_x)
-                              .reshape({x.size(0), groups, channels * y.strip * along.strip})
-                              .permute({1, 2, 0});
-      const auto corner =
-          symmetric_gram(pixels).view({groups, channels, y.strip * along.strip, channels, y.strip * along.strip});
-      const auto from = corner.accessor<double, 5>();
-      for_outside_positions(y, high_y, [&](int64_t uy, int64_t vy, int64_t row, int64_t other_row) {
-        for_outside_positions(along, high_x, [&](int64_t ux, int64_t vx, int64_t column, int64_t other_column) {
+      for_outside_positions(y_, high_y, [&](int64_t uy, int64_t vy, int64_t row, int64_t other_row) {
+        for_outside_positions(along_, high_x, [&](int64_t ux, int64_t vx, int64_t column, int64_t other_column) {
+          const auto pixel = row * along_.strip + column, other = other_row * along_.strip + other_column;
+          const bool stored = pixel <= other;
+          const auto from = sums[first + size_t(std::min(pixel, other))].accessor<double, 3>();
+          const auto begin = std::abs(other - pixel) * channels;
           for (int64_t g = 0; g < groups; ++g) {
             for (int64_t c = 0; c < channels; ++c) {
               for (int64_t d = 0; d < channels; ++d) {
-                target[g][c][uy][ux][d][vy][vx] +=
-                    from[g][c][row * along.strip + column][d][other_row * along.strip + other_column];
+                target[g][c][uy][ux][d][vy][vx] += stored ? from[g][c][begin + d] : from[g][d][begin + c];
               }
             }
           }
         });
       });
+      first += size_t(pixels());
     }
   }
 }
@@ -228,15 +278,25 @@ at::Tensor conv_gram_by_lags(const at::Tensor& input, const ConvGeometry& geomet
   const Axis y(geometry, x, 0);
   const Axis along(geometry, x, 1);
 
+  // One pass over the images.
+  const auto signal = lag_signal(x, y, along, groups);
+  std::vector<Pairing> pairings{lag_pairing(signal, y, along)};
+  Strips strips_y(x, y, along), strips_x(x, along, y);
+  strips_y.add_pairings(signal, pairings);
+  strips_x.add_pairings(signal, pairings);
+  Corners corners(x, y, along);
+  corners.add_pairings(signal, pairings);
+  const auto sums = correlate(x, signal, groups, pairings);
+
   // rows[uy][vy][dx] = R[vy - uy][dx] - strips of y; columns[ux][vx][dy] = strips of x.
-  const auto lags = lag_correlation(x, y, along, groups);
-  const auto rows = strip_table(x, y, along, groups).neg_();
+  const auto lags = all_lags(sums.front(), y, along);
+  const auto rows = strips_y.table(sums).neg_();
   for (int64_t u = 0; u < y.kernel; ++u) {
     for (int64_t v = 0; v < y.kernel; ++v) {
       rows[u][v].add_(lags[y.kernel - 1 + v - u]);
     }
   }
-  const auto columns = strip_table(x, along, y, groups);
+  const auto columns = strips_x.table(sums);
 
   const auto d = channels * y.kernel * along.kernel;
   auto gram = at::empty({groups, channels, y.kernel, along.kernel, channels, y.kernel, along.kernel}, lags.options());
@@ -261,9 +321,7 @@ at::Tensor conv_gram_by_lags(const at::Tensor& input, const ConvGeometry& geomet
       }
     }
   });
-  if (y.strip > 0 && along.strip > 0) {
-    add_corners(x, y, along, groups, gram);
-  }
+  corners.add_to(gram, sums);
   return gram.view({groups, d, d});
 }
 
@@ -286,7 +344,12 @@ double conv_gram_by_lags_flops(const at::Tensor& input, const ConvGeometry& geom
     }
     total += 2 * 2 * along * strip * strip;
   }
-  return images * channels * channels * total;
+  double corner = dims == 2 ? 2 * 4 : 0;
+  for (int64_t i = 0; i < dims; ++i) {
+    const auto reach = (geometry.kernel_size[i] - 1) * geometry.dilation[i];
+    corner *= std::pow(double(std::clamp<int64_t>(reach - geometry.padding[i], 0, input.size(2 + i))), 2);
+  }
+  return images * channels * channels * (total + corner);
 }
 
 }  // namespace proxprop

@@ -16,10 +16,12 @@ constexpr int64_t images_per_partial_sum = 8;
 // weight[o, c, u] = sum over n, p of g[n, o, p] x~[n, c, p + u - pad]: the outer products of g and the windows.
 at::Tensor by_windows(const at::Tensor& input, const at::Tensor& grad_output, const ConvGeometry& geometry) {
   const auto windows = window_signal(input, geometry);
-  const Pairing pairing{{0, geometry.out_channels / geometry.groups}, window_runs(windows, geometry)};
+  const Pairing pairing{
+      extent(grad_output.sizes().slice(2), 1),
+      {0, geometry.out_channels / geometry.groups},
+      window_runs(windows, geometry)};
   // [groups, O / groups, taps * C]
-  const auto positions = extent(grad_output.sizes().slice(2), 1);
-  const auto sums = correlate(grad_output, windows, geometry.groups, positions, {pairing}).front();
+  const auto sums = correlate(grad_output, windows, geometry.groups, {pairing}).front();
   std::vector<int64_t> shape{geometry.out_channels, windows.channels};
   shape.insert(shape.end(), geometry.kernel_size.begin(), geometry.kernel_size.end());
   return sums.view({geometry.out_channels, -1, windows.channels}).transpose(1, 2).reshape(shape);

@@ -14,9 +14,9 @@ at::Tensor conv_gram_by_windows(const at::Tensor& input, const ConvGeometry& geo
   const auto runs = window_runs(signal, geometry);
   std::vector<Pairing> pairings;
   for (size_t i = 0; i < runs.size(); ++i) {
-    pairings.push_back({runs[i], {runs.begin() + std::ptrdiff_t(i), runs.end()}});
+    pairings.push_back({extent(output_size, 1), runs[i], {runs.begin() + std::ptrdiff_t(i), runs.end()}});
   }
-  const auto blocks = correlate(std::nullopt, signal, geometry.groups, extent(output_size, 1), pairings);
+  const auto blocks = correlate(std::nullopt, signal, geometry.groups, pairings);
 
   // In the order (tap, channel) of the runs.
   const auto length = runs.front().length;

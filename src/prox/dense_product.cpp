@@ -4,12 +4,11 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/CPUAllocator.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <functional>
-#include <memory>
 
 namespace proxprop {
 
@@ -32,18 +31,14 @@ int64_t round_up(int64_t value, int64_t multiple) {
 // Panels are kept between calls: fresh pages would cost as much as filling them.
 template <typename T>
 T* panel_storage(int which, int64_t count) {
-  struct Free {
-    void operator()(T* pointer) const { std::free(pointer); }
-  };
-  static thread_local std::unique_ptr<T, Free> storage[2];
+  static thread_local c10::DataPtr storage[2];
   static thread_local int64_t sizes[2] = {0, 0};
   if (sizes[which] < count) {
-    storage[which].reset();
-    storage[which].reset(static_cast<T*>(std::aligned_alloc(64, size_t(round_up(count * int64_t(sizeof(T)), 64)))));
-    TORCH_CHECK(storage[which], "proxprop: out of memory for the panels of a matrix product (", count, " elements)");
+    storage[which].clear();
+    storage[which] = c10::GetCPUAllocator()->allocate(size_t(count) * sizeof(T));
     sizes[which] = count;
   }
-  return storage[which].get();
+  return static_cast<T*>(storage[which].get());
 }
 
 // to[k * lanes + i] = operand(row + i, depth + k); rows beyond the last are zero.

@@ -11,8 +11,8 @@ namespace proxprop {
 
 namespace {
 
-// Bytes of packed images that a thread works on at a time: they stay in the first-level cache.
-constexpr int64_t block_bytes = int64_t(32) << 10;
+// Bytes of packed images that a thread works on at a time: they stay in the second-level cache.
+constexpr int64_t block_bytes = int64_t(256) << 10;
 // Multiplications below which a second thread does not pay.
 constexpr int64_t smallest_share = int64_t(1) << 17;
 
@@ -69,13 +69,15 @@ class PackedImages {
 
 // A pairing cut into the kernel's tiles.
 struct TileList {
+  Extent positions;
   std::vector<int64_t> offsets;     // of all vectors of the right side
   std::vector<int64_t> empty_rows;  // of each
   int64_t left = 0, height = 0;
   int64_t columns = 0;  // elements of a row of the sums
   int64_t sums_offset = 0;
 
-  TileList(const Pairing& pairing, int64_t lanes) : left(pairing.left.start), height(pairing.left.length) {
+  TileList(const Pairing& pairing, int64_t lanes)
+      : positions(pairing.positions), left(pairing.left.start), height(pairing.left.length) {
     for (const auto& run : pairing.right) {
       for (int64_t element = 0; element < run.length; element += lanes) {
         offsets.push_back(run.start + element);
@@ -94,13 +96,13 @@ class Correlation {
       const std::optional<at::Tensor>& left,
       const Signal& right,
       int64_t groups,
-      const Extent& positions,
       const std::vector<Pairing>& pairings)
-      : left_(left), right_(right), groups_(groups), positions_(positions) {
+      : left_(left), right_(right), groups_(groups) {
     for (const auto& pairing : pairings) {
       tiles_.emplace_back(pairing, kernels<T>().lanes);
       tiles_.back().sums_offset = sums_numel_;
       sums_numel_ += tiles_.back().numel();
+      products_ += numel(pairing.positions) * tiles_.back().numel();
       for (const auto offset : tiles_.back().offsets) {
         furthest_ = std::max(furthest_, offset);
       }
@@ -113,9 +115,8 @@ class Correlation {
     const auto per_block = std::clamp<int64_t>(block_bytes / image_bytes, 1, std::max<int64_t>(1, images));
     const auto blocks = (images + per_block - 1) / per_block;
     const auto units = groups_ * blocks;
-    const auto work = images * groups_ * numel(positions_) * sums_numel_;
     const auto threads = std::clamp<int64_t>(
-        std::min<int64_t>(at::get_num_threads(), work / smallest_share), 1, std::max<int64_t>(1, units));
+        std::min<int64_t>(at::get_num_threads(), images * groups_ * products_ / smallest_share), 1, std::max<int64_t>(1, units));
 
     auto sums = at::zeros({threads, groups_, sums_numel_}, at::dtype(at::kDouble));
     double* data = sums.mutable_data_ptr<double>();
@@ -127,7 +128,10 @@ class Correlation {
           const auto first = unit % blocks * per_block;
           const auto count = std::min(per_block, images - first);
           packed.fill(first, count, group);
-          add_block(left_side(packed, first, group), packed, count, data + (thread * groups_ + group) * sums_numel_);
+          const auto a = left_side(packed, first, group);
+          for (const auto& tiles : tiles_) {
+            add_block(a, packed, count, tiles, data + (thread * groups_ + group) * sums_numel_ + tiles.sums_offset);
+          }
         }
       }
     });
@@ -154,9 +158,10 @@ class Correlation {
 
   // Cuts the positions of a block into pieces of at most `correlation_terms`: whole images where they are small and
   // flat, else rows or parts of rows.
-  void add_block(const LeftSide& a, const PackedImages<T>& b, int64_t images, double* sums) const {
-    const bool flat = positions_[0] == 1;
-    const Extent all{flat ? images : positions_[0], positions_[1], positions_[2]};
+  void add_block(
+      const LeftSide& a, const PackedImages<T>& b, int64_t images, const TileList& tiles, double* sums) const {
+    const bool flat = tiles.positions[0] == 1;
+    const Extent all{flat ? images : tiles.positions[0], tiles.positions[1], tiles.positions[2]};
     const auto columns = std::min(all[2], correlation_terms);
     const auto rows = std::clamp<int64_t>(correlation_terms / columns, 1, all[1]);
     const auto planes =
@@ -176,9 +181,7 @@ class Correlation {
             piece.positions = {std::min(planes, all[0] - z), std::min(rows, all[1] - y), std::min(columns, all[2] - x)};
             piece.a = a.data + n * a.image + dot(piece.a_step, {z, y, x});
             piece.b = b.at_position_zero() + n * b.image_stride() + dot(piece.b_step, {z, y, x});
-            for (const auto& tiles : tiles_) {
-              add_piece(piece, tiles, all[1] - y, sums + tiles.sums_offset);
-            }
+            add_piece(piece, tiles, all[1] - y, sums);
           }
         }
       }
@@ -238,9 +241,9 @@ class Correlation {
   const std::optional<at::Tensor>& left_;
   const Signal& right_;
   int64_t groups_;
-  Extent positions_;
   std::vector<TileList> tiles_;
   int64_t sums_numel_ = 0;
+  int64_t products_ = 0;  // per image and group
   int64_t furthest_ = 0;  // largest offset of a vector: the last image is read that far beyond its end
 };
 
@@ -265,7 +268,6 @@ std::vector<at::Tensor> correlate(
     const std::optional<at::Tensor>& left,
     const Signal& right,
     int64_t groups,
-    const Extent& positions,
     const std::vector<Pairing>& pairings) {
   if (left) {
     TORCH_INTERNAL_ASSERT(
@@ -273,9 +275,9 @@ std::vector<at::Tensor> correlate(
         "both sides of a correlation have the same images");
   }
   if (right.images.scalar_type() == at::kDouble) {
-    return Correlation<double>(left, right, groups, positions, pairings).run(pairings);
+    return Correlation<double>(left, right, groups, pairings).run(pairings);
   }
-  return Correlation<float>(left, right, groups, positions, pairings).run(pairings);
+  return Correlation<float>(left, right, groups, pairings).run(pairings);
 }
 
 }  // namespace proxprop

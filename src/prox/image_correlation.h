@@ -43,15 +43,16 @@ struct Run {
   int64_t empty_rows = 0;
 };
 
-/// One block of the result: sums[left channel][right elements of all runs side by side].
+/// One block of the result: sums[left channel][right elements of all runs side by side], over these positions.
 struct Pairing {
+  Extent positions;
   Run left;
   std::vector<Run> right;
 };
 
 /// For every pairing the float64 tensor [groups, left length, total right length] of
 ///
-///     sums[i][j] = sum over images and positions of left[position, i] right[position, j].
+///     sums[i][j] = sum over images and the pairing's positions of left[position, i] right[position, j].
 ///
 /// The left side is read where it lies: with `left` [N, C, *] (any strides) position p of image n and channel i is
 /// left[n, i][p], and the run's start is counted in that tensor's elements. Without it the left runs are runs of
@@ -61,7 +62,6 @@ std::vector<at::Tensor> correlate(
     const std::optional<at::Tensor>& left,
     const Signal& right,
     int64_t groups,
-    const Extent& positions,
     const std::vector<Pairing>& pairings);
 
 }  // namespace proxprop

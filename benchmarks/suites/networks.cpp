@@ -1,0 +1,34 @@
+// Whole training steps: the paper's two models, and ResNet-18 for CIFAR.
+
+#include "benchmarks/networks.h"
+#include "benchmarks/suites/suites.h"
+
+namespace proxprop::benchmarks {
+
+namespace {
+
+constexpr double tau_theta = 1.0;
+
+std::vector<Contender> contenders(
+    const std::function<Function(LayerMaker&)>& network, int64_t batch, const std::vector<int64_t>& cg_iterations) {
+  std::vector<Contender> result{training_step("backprop", std::nullopt, network, batch)};
+  result.push_back(training_step("exact", ProximalOptions{tau_theta}, network, batch));
+  for (const auto iterations : cg_iterations) {
+    const ConjugateGradient cg{iterations};
+    result.push_back(training_step(to_string(Solver(cg)), ProximalOptions{tau_theta, cg}, network, batch));
+  }
+  return result;
+}
+
+}  // namespace
+
+void run_paper(const Settings& settings, std::vector<Row>& rows) {
+  measure("paper", "mlp", contenders(mlp, 500, {1, 3, 5, 10}), settings, rows);
+  measure("paper", "convnet", contenders(convnet, 500, {1, 3, 5, 10}), settings, rows);
+}
+
+void run_resnet18(const Settings& settings, std::vector<Row>& rows) {
+  measure("resnet18", "resnet18", contenders(resnet18, 128, {3}), settings, rows);
+}
+
+}  // namespace proxprop::benchmarks
