@@ -113,12 +113,13 @@ class UseTransfer : public torch::autograd::Function<UseTransfer> {
     for (size_t i = 0; i < parameters.size(); ++i) {
       any_parameter = any_parameter || context->needs_input_grad(1 + i);
     }
-    if (any_parameter) {
-      session->leave({function->transfer(input, parameters, session->trained()), grad_output});
-    }
+    // First what may throw: what a failed pass has left would be held until the session ends.
     variable_list gradients(3 + parameters.size());
     if (context->needs_input_grad(0)) {
       gradients[0] = function->input_gradient(grad_output, input, parameters);
+    }
+    if (any_parameter) {
+      session->leave({function->transfer(input, parameters, session->trained()), grad_output});
     }
     return gradients;
   }
@@ -169,8 +170,9 @@ void Session::report(const StepSummary& summary) const {
   }
 }
 
-bool ParameterTracker::still_valid(const std::vector<at::Tensor>& parameters) const {
-  if (!current_.session || current_.session->ended() || parameters.size() != parameters_.size()) {
+bool ParameterTracker::still_valid(const std::vector<at::Tensor>& parameters, const ProximalOptions& options) const {
+  if (!current_.session || current_.session->ended() || current_.session->options() != options ||
+      parameters.size() != parameters_.size()) {
     return false;
   }
   for (size_t i = 0; i < parameters.size(); ++i) {
@@ -194,7 +196,7 @@ TrackedParameters ParameterTracker::track(
     return {parameters, nullptr};
   }
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (!still_valid(parameters)) {
+  if (!still_valid(parameters, options)) {
     current_.session = c10::make_intrusive<Session>(options, trained_mask(parameters), observer);
     current_.aliases = Solve::apply(current_.session, at::TensorList(parameters));
     parameters_ = parameters;

@@ -68,7 +68,7 @@ class ParameterTracker {
   void reset();
 
  private:
-  bool still_valid(const std::vector<at::Tensor>& parameters) const;
+  bool still_valid(const std::vector<at::Tensor>& parameters, const ProximalOptions& options) const;
 
   std::mutex mutex_;
   TrackedParameters current_;

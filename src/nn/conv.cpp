@@ -16,11 +16,6 @@ namespace proxprop::nn {
 namespace {
 
 template <size_t D>
-ProximalOptions step_options(const ConvOptions<D>& options) {
-  return {options.tau_theta(), with_coupling(options.solver(), Coupling::joint), options.scaling(), options.route()};
-}
-
-template <size_t D>
 std::vector<int64_t> to_vector(const torch::ExpandingArray<D>& array) {
   return std::vector<int64_t>(array->begin(), array->end());
 }
@@ -115,8 +110,8 @@ void check_options(const ConvOptions<D>& options) {
 }  // namespace
 
 template <size_t D, typename Derived>
-ConvImpl<D, Derived>::ConvImpl(ConvOptions<D> layer_options)
-    : ProximalLayer(step_options(layer_options)), options(std::move(layer_options)) {
+ConvImpl<D, Derived>::ConvImpl(ConvOptions<D> layer_options) : options(std::move(layer_options)) {
+  check(proximal_options());
   check_options(options);
   ConvImpl::reset();
 }
@@ -151,13 +146,32 @@ void ConvImpl<D, Derived>::pretty_print(std::ostream& stream) const {
 }
 
 template <size_t D, typename Derived>
-at::Tensor ConvImpl<D, Derived>::forward(const at::Tensor& input) {
+ProximalOptions ConvImpl<D, Derived>::proximal_options() const {
+  return step_options(options, Coupling::joint);
+}
+
+template <size_t D, typename Derived>
+void ConvImpl<D, Derived>::set_proximal_options(const ProximalOptions& step) {
+  set_step_options(options, step);
+}
+
+namespace {
+
+template <size_t D>
+void check_input(const ConvOptions<D>& options, const at::Tensor& input) {
   constexpr auto dims = int64_t(D);
   TORCH_CHECK(
       (input.dim() == dims + 2 || input.dim() == dims + 1) && input.size(-dims - 1) == options.in_channels(),
       "proxprop: Conv", D, "d expects an input [N, ", options.in_channels(), ", *] or [", options.in_channels(),
       ", *] with ", D, " spatial dimensions, got shape ", input.sizes());
-  if (input.dim() == dims + 1) {
+}
+
+}  // namespace
+
+template <size_t D, typename Derived>
+at::Tensor ConvImpl<D, Derived>::forward(const at::Tensor& input) {
+  check_input(options, input);
+  if (input.dim() == int64_t(D) + 1) {
     return forward(input.unsqueeze(0)).squeeze(0);
   }
   std::vector<at::Tensor> parameters{weight};
@@ -171,12 +185,17 @@ at::Tensor ConvImpl<D, Derived>::forward(const at::Tensor& input) {
 
 template <size_t D, typename Derived>
 Plan ConvImpl<D, Derived>::plan(const at::Tensor& input) const {
+  check_input(options, input);
+  const Trained trained{weight.requires_grad(), bias.defined() && bias.requires_grad()};
+  if (!trained.weight && !trained.bias) {
+    return frozen_plan();
+  }
   auto batch = input.dim() == int64_t(D) + 1 ? input.unsqueeze(0) : input;
   if (pads_input_first(options)) {
     batch = padded(batch, options);
   }
-  const ConvTransfer transfer(batch, geometry_of(options), {true, bias.defined()});
-  return proxprop::plan(describe(transfer, proximal_options().solver));
+  const ConvTransfer transfer(batch, geometry_of(options), trained);
+  return proxprop::plan(describe(transfer, proximal_options()));
 }
 
 template class ConvImpl<1, Conv1dImpl>;

@@ -12,17 +12,8 @@
 
 namespace proxprop::nn {
 
-namespace {
-
-ProximalOptions step_options(const LinearOptions& options) {
-  return {
-      options.tau_theta(), with_coupling(options.solver(), Coupling::per_output), options.scaling(), options.route()};
-}
-
-}  // namespace
-
-LinearImpl::LinearImpl(const LinearOptions& layer_options)
-    : ProximalLayer(step_options(layer_options)), options(layer_options) {
+LinearImpl::LinearImpl(const LinearOptions& layer_options) : options(layer_options) {
+  check(proximal_options());
   TORCH_CHECK(
       options.in_features() > 0 && options.out_features() > 0,
       "proxprop: Linear needs positive sizes, got in_features = ", options.in_features(),
@@ -52,10 +43,26 @@ void LinearImpl::pretty_print(std::ostream& stream) const {
          << ")";
 }
 
-at::Tensor LinearImpl::forward(const at::Tensor& input) {
+ProximalOptions LinearImpl::proximal_options() const {
+  return step_options(options, Coupling::per_output);
+}
+
+void LinearImpl::set_proximal_options(const ProximalOptions& step) {
+  set_step_options(options, step);
+}
+
+namespace {
+
+void check_input(const LinearOptions& options, const at::Tensor& input) {
   TORCH_CHECK(
       input.dim() >= 1 && input.size(-1) == options.in_features(), "proxprop: Linear expects an input [*, ",
       options.in_features(), "], got shape ", input.sizes());
+}
+
+}  // namespace
+
+at::Tensor LinearImpl::forward(const at::Tensor& input) {
+  check_input(options, input);
   std::vector<at::Tensor> parameters{weight};
   if (bias.defined()) {
     parameters.push_back(bias);
@@ -64,8 +71,13 @@ at::Tensor LinearImpl::forward(const at::Tensor& input) {
 }
 
 Plan LinearImpl::plan(const at::Tensor& input) const {
-  const DenseTransfer transfer(input, options.out_features(), {true, bias.defined()});
-  return proxprop::plan(describe(transfer, proximal_options().solver));
+  check_input(options, input);
+  const Trained trained{weight.requires_grad(), bias.defined() && bias.requires_grad()};
+  if (!trained.weight && !trained.bias) {
+    return frozen_plan();
+  }
+  const DenseTransfer transfer(input, options.out_features(), trained);
+  return proxprop::plan(describe(transfer, proximal_options()));
 }
 
 }  // namespace proxprop::nn

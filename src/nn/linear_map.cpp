@@ -10,10 +10,8 @@
 namespace proxprop::nn {
 
 LinearMapImpl::LinearMapImpl(NamedParameters parameters, Phi phi, LinearMapOptions layer_options)
-    : ProximalLayer({layer_options.tau_theta(), with_coupling(layer_options.solver(), Coupling::joint)}),
-      options(std::move(layer_options)),
-      initial_(std::move(parameters)),
-      phi_(std::move(phi)) {
+    : options(std::move(layer_options)), initial_(std::move(parameters)), phi_(std::move(phi)) {
+  check(proximal_options());
   TORCH_CHECK(!initial_.empty(), "proxprop: LinearMap needs at least one parameter");
   TORCH_CHECK(phi_, "proxprop: LinearMap needs a map phi(theta, input)");
   LinearMapImpl::reset();
@@ -27,6 +25,14 @@ void LinearMapImpl::reset() {
 
 std::vector<at::Tensor> LinearMapImpl::theta() const {
   return parameters(/*recurse=*/false);
+}
+
+ProximalOptions LinearMapImpl::proximal_options() const {
+  return step_options(options, Coupling::joint);
+}
+
+void LinearMapImpl::set_proximal_options(const ProximalOptions& step) {
+  set_step_options(options, step);
 }
 
 at::Tensor LinearMapImpl::forward(const at::Tensor& input) {

@@ -6,6 +6,9 @@ namespace proxprop {
 
 namespace {
 
+// On a device the test for convergence makes the host wait: it is made that seldom.
+constexpr int64_t device_check_interval = 16;
+
 // numerator / denominator, and zero where the denominator is exactly zero: that system is solved. NaN passes through.
 at::Tensor safe_quotient(const at::Tensor& numerator, const at::Tensor& denominator) {
   return at::where(denominator == 0, at::zeros_like(numerator), numerator / denominator);
@@ -25,11 +28,12 @@ void renew_direction(const CgSpace& space, CgVector& direction, const at::Tensor
   }
 }
 
+// In storage of its own: what an adjoint returns may be expanded, or one tensor for two parameters.
 CgVector clone(const CgVector& x) {
   CgVector copy;
   copy.reserve(x.size());
   for (const auto& tensor : x) {
-    copy.push_back(tensor.clone());
+    copy.push_back(tensor.clone(at::MemoryFormat::Contiguous));
   }
   return copy;
 }
@@ -40,9 +44,9 @@ bool same_storage(const CgVector& a, const CgVector& b) {
 
 }  // namespace
 
-CgResult conjugate_gradient(CgSpace& space, CgVector right_side, int64_t iterations, double tolerance) {
+CgResult conjugate_gradient(CgSpace& space, const CgVector& right_side, int64_t iterations, double tolerance) {
   CgResult result;
-  auto residual = std::move(right_side);
+  auto residual = clone(right_side);
   for (const auto& tensor : residual) {
     result.solution.push_back(at::zeros_like(tensor));
   }
@@ -62,7 +66,7 @@ CgResult conjugate_gradient(CgSpace& space, CgVector right_side, int64_t iterati
     }
     add_multiple(space, result.solution, step, direction);
     ++result.iterations;
-    if (result.iterations == iterations && (tolerance == 0 || !on_cpu)) {
+    if (result.iterations == iterations && tolerance == 0) {
       break;
     }
 
@@ -70,7 +74,9 @@ CgResult conjugate_gradient(CgSpace& space, CgVector right_side, int64_t iterati
     add_multiple(space, residual, -step, image);
     metric_residual = space.metric(residual);
     const auto next_squared_norm = space.dot(residual, metric_residual);
-    if (on_cpu && tolerance > 0 && (next_squared_norm <= target).all().item<bool>()) {
+    const bool last = result.iterations == iterations;
+    const bool look = tolerance > 0 && (on_cpu || last || result.iterations % device_check_interval == 0);
+    if (look && (next_squared_norm <= target).all().item<bool>()) {
       result.converged = true;
       break;
     }

@@ -1,6 +1,8 @@
 #pragma once
 // One conjugate gradient iteration for all spaces in which eq. 16 can be solved.
 
+#include <proxprop/prox/direction.h>
+
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -33,11 +35,15 @@ class CgSpace {
 struct CgResult {
   CgVector solution;
   int64_t iterations = 0;
-  bool converged = false;  ///< every system's residual is below the tolerance; known only on the CPU
+  bool converged = false;  ///< every system's residual is below the tolerance
+
+  /// `stalled` where a tolerance was asked for and not reached.
+  Status status(double tolerance) const { return tolerance > 0 && !converged ? Status::stalled : Status::ok; }
 };
 
-/// `iterations` steps from x = 0. Each denominator is exact: no epsilon is added anywhere, so the iterates scale with
-/// b. A system whose right-hand side is exactly zero gets a zero solution; NaN in b stays visible in x.
-CgResult conjugate_gradient(CgSpace& space, CgVector right_side, int64_t iterations, double tolerance);
+/// At most `iterations` steps from x = 0, fewer where a `tolerance` above zero is reached. Each denominator is exact:
+/// no epsilon is added anywhere, so the iterates scale with b. A system whose right-hand side is exactly zero gets a
+/// zero solution; NaN in b stays visible in x.
+CgResult conjugate_gradient(CgSpace& space, const CgVector& right_side, int64_t iterations, double tolerance);
 
 }  // namespace proxprop

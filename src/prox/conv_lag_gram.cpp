@@ -73,8 +73,7 @@ void add_row_of_taps(
 Pairing lag_pairing(const Signal& signal, const Axis& y, const Axis& along) {
   Pairing pairing{signal.size, {0, signal.channels}, {}};
   for (int64_t dy = 0; dy < y.kernel; ++dy) {
-    add_row_of_taps(
-        pairing.right, signal, along, dy * y.dilation, dy == 0 ? 0 : 1 - along.kernel, dy * y.dilation);
+    add_row_of_taps(pairing.right, signal, along, dy * y.dilation, dy == 0 ? 0 : 1 - along.kernel, dy * y.dilation);
   }
   return pairing;
 }
@@ -167,8 +166,7 @@ class Corners {
         for (int64_t pixel = 0; pixel < pixels(); ++pixel) {
           const auto place = [&](int64_t p) { return Extent{0, row + p / along_.strip, column + p % along_.strip}; };
           const auto here = place(pixel);
-          Pairing pairing{
-              {1, 1, 1}, {here[1] * x_.stride(2) + here[2] * x_.stride(3), signal.channels}, {}};
+          Pairing pairing{{1, 1, 1}, {here[1] * x_.stride(2) + here[2] * x_.stride(3), signal.channels}, {}};
           for (auto other = pixel; other < pixels(); ++other) {
             pairing.right.push_back({signal.elements(place(other)), signal.channels});
           }
@@ -309,11 +307,12 @@ at::Tensor conv_gram_by_lags(const at::Tensor& input, const ConvGeometry& geomet
       for (int64_t uy = 0; uy < y.kernel; ++uy) {
         for (int64_t ux = 0; ux < along.kernel; ++ux) {
           auto row = target[g][c][uy][ux];
-          for (int64_t e = 0; e < channels; ++e) {
-            for (int64_t vy = 0; vy < y.kernel; ++vy) {
-              for (int64_t vx = 0; vx < along.kernel; ++vx) {
-                row[e][vy][vx] = from_rows[uy][vy][along.kernel - 1 + vx - ux][g][c][e] -
-                                 from_columns[ux][vx][y.kernel - 1 + vy - uy][g][c][e];
+          for (int64_t vy = 0; vy < y.kernel; ++vy) {
+            for (int64_t vx = 0; vx < along.kernel; ++vx) {
+              const auto lag = from_rows[uy][vy][along.kernel - 1 + vx - ux][g][c];
+              const auto outside = from_columns[ux][vx][y.kernel - 1 + vy - uy][g][c];
+              for (int64_t e = 0; e < channels; ++e) {
+                row[e][vy][vx] = lag[e] - outside[e];
               }
             }
           }

@@ -52,6 +52,21 @@ ConvTransfer::ConvTransfer(const at::Tensor& input, ConvGeometry geometry, Train
     : input_(input), geometry_(std::move(geometry)), trained_(trained) {
   const auto dims = int64_t(geometry_.kernel_size.size());
   TORCH_CHECK(dims >= 1 && dims <= 3, "proxprop: convolutions have 1 to 3 spatial dimensions, got ", dims);
+  for (const auto* sizes : {&geometry_.stride, &geometry_.padding, &geometry_.dilation}) {
+    TORCH_CHECK(
+        int64_t(sizes->size()) == dims, "proxprop: stride, padding and dilation need ", dims, " values each, got ",
+        at::IntArrayRef(*sizes));
+  }
+  for (int64_t i = 0; i < dims; ++i) {
+    TORCH_CHECK(
+        geometry_.kernel_size[i] > 0 && geometry_.stride[i] > 0 && geometry_.dilation[i] > 0 &&
+            geometry_.padding[i] >= 0,
+        "proxprop: kernel size, stride and dilation must be positive and padding not negative, got kernel size ",
+        at::IntArrayRef(geometry_.kernel_size), ", stride ", at::IntArrayRef(geometry_.stride), ", dilation ",
+        at::IntArrayRef(geometry_.dilation), ", padding ", at::IntArrayRef(geometry_.padding));
+  }
+  TORCH_CHECK(
+      geometry_.out_channels > 0, "proxprop: a convolution needs output channels, got ", geometry_.out_channels);
   TORCH_CHECK(
       input.dim() == dims + 2, "proxprop: a convolution over ", dims,
       " dimensions needs an input [N, C, *], got shape ", input.sizes());
@@ -87,9 +102,7 @@ at::Tensor ConvTransfer::apply(at::TensorList theta) const {
   if (!trained_.weight) {
     std::vector<int64_t> broadcast(input_.dim(), 1);
     broadcast[1] = geometry_.out_channels;
-    std::vector<int64_t> sizes{input_.size(0), geometry_.out_channels};
-    sizes.insert(sizes.end(), output_size_.begin(), output_size_.end());
-    return theta[0].view(broadcast).expand(sizes).contiguous();
+    return theta[0].view(broadcast).expand(*output_shape()).contiguous();
   }
   const auto bias = trained_.bias ? std::optional<at::Tensor>(theta[1]) : std::nullopt;
   return at::convolution(
@@ -123,6 +136,12 @@ std::vector<at::Tensor> ConvTransfer::accurate_adjoint(const at::Tensor& z) cons
     theta.push_back(z.sum(dims_from(2, z.dim() - 2)).sum({0}, /*keepdim=*/false, at::kDouble));
   }
   return theta;
+}
+
+std::optional<std::vector<int64_t>> ConvTransfer::output_shape() const {
+  std::vector<int64_t> shape{input_.size(0), geometry_.out_channels};
+  shape.insert(shape.end(), output_size_.begin(), output_size_.end());
+  return shape;
 }
 
 std::optional<Dimensions> ConvTransfer::dimensions() const {
@@ -169,15 +188,22 @@ SampleMatrix ConvTransfer::sample_matrix() const {
   for (const auto i : dims_from(2, 1 + dims)) {
     order.push_back(i);
   }
-  return {view.permute(order).reshape({geometry_.groups, rows, -1}), trained_.bias};
+  const auto columns = dimensions()->columns - (trained_.bias ? 1 : 0);
+  return {view.permute(order).reshape({geometry_.groups, rows, columns}), trained_.bias};
+}
+
+double ConvTransfer::sample_matrix_bytes() const {
+  const auto sizes = *dimensions();
+  return double(sizes.rows) * double(sizes.columns) * double(sizes.groups) * double(input_.element_size());
 }
 
 at::Tensor ConvTransfer::output_rows(const at::Tensor& z) const {
   const auto per_group = geometry_.out_channels / geometry_.groups;
+  const auto positions = c10::multiply_integers(output_size_);
   // [N, groups, O / groups, positions] -> [groups, N * positions, O / groups]
-  return z.reshape({z.size(0), geometry_.groups, per_group, -1})
+  return z.reshape({z.size(0), geometry_.groups, per_group, positions})
       .permute({1, 0, 3, 2})
-      .reshape({geometry_.groups, -1, per_group});
+      .reshape({geometry_.groups, z.size(0) * positions, per_group});
 }
 
 }  // namespace proxprop

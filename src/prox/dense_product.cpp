@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+
 #include <c10/core/CPUAllocator.h>
 
 #include <algorithm>
@@ -150,10 +151,11 @@ Operand<T> operand_of(const at::Tensor& matrix, int64_t row_dimension) {
       matrix.stride(row_dimension), matrix.stride(depth_dimension)};
 }
 
-template <typename T>
+template <typename T, typename Sum>
 at::Tensor product_of_tensors(const at::Tensor& a, const at::Tensor& b) {
-  auto out = at::empty({a.size(0), b.size(1)}, a.options());
-  dense_product<T, T>(operand_of<T>(a, 0), operand_of<T>(b, 1), out.mutable_data_ptr<T>(), b.size(1), Part::all);
+  constexpr bool wide = sizeof(Sum) == sizeof(double);
+  auto out = at::empty({a.size(0), b.size(1)}, a.options().dtype(wide ? at::kDouble : at::kFloat));
+  dense_product<T, Sum>(operand_of<T>(a, 0), operand_of<T>(b, 1), out.template mutable_data_ptr<Sum>(), b.size(1), Part::all);
   return out;
 }
 
@@ -211,12 +213,19 @@ at::Tensor matrix_product(const at::Tensor& a, const at::Tensor& b) {
                    instruction_set() != InstructionSet::baseline && a.numel() * b.size(1) >= smallest_own_product &&
                    a.size(1) > 0;
   if (own && a.scalar_type() == at::kFloat) {
-    return product_of_tensors<float>(a, b);
+    return product_of_tensors<float, float>(a, b);
   }
   if (own && a.scalar_type() == at::kDouble) {
-    return product_of_tensors<double>(a, b);
+    return product_of_tensors<double, double>(a, b);
   }
   return at::mm(a, b);
+}
+
+at::Tensor accurate_product(const at::Tensor& a, const at::Tensor& b) {
+  if (!a.is_cpu() || a.size(1) == 0) {
+    return at::mm(a.to(at::kDouble), b.to(at::kDouble));
+  }
+  return a.scalar_type() == at::kFloat ? product_of_tensors<float, double>(a, b) : matrix_product(a, b);
 }
 
 }  // namespace proxprop

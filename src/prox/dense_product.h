@@ -30,4 +30,7 @@ void dense_product(const Operand<T>& a, const Operand<T>& b, Sum* out, int64_t o
 /// `dense_product`, everything else through ATen.
 at::Tensor matrix_product(const at::Tensor& a, const at::Tensor& b);
 
+/// The same with float64 products and sums, float64 result, whatever the dtype of a and b (which is one).
+at::Tensor accurate_product(const at::Tensor& a, const at::Tensor& b);
+
 }  // namespace proxprop

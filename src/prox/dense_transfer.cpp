@@ -1,5 +1,6 @@
 #include <proxprop/prox/transfers.h>
 
+#include "prox/dense_product.h"
 #include "prox/symmetric_gram.h"
 
 #include <ATen/ATen.h>
@@ -7,13 +8,6 @@
 #include <algorithm>
 
 namespace proxprop {
-
-namespace {
-
-// Rows whose weight gradient is summed in the working dtype before float64 takes over.
-constexpr int64_t rows_per_partial_sum = 2048;
-
-}  // namespace
 
 DenseTransfer::DenseTransfer(const at::Tensor& input, int64_t out_features, Trained trained)
     : out_features_(out_features), trained_(trained) {
@@ -64,17 +58,18 @@ std::vector<at::Tensor> DenseTransfer::accurate_adjoint(const at::Tensor& z) con
   const auto rows = z.reshape({-1, out_features_});
   std::vector<at::Tensor> theta;
   if (trained_.weight) {
-    auto sum = at::zeros({out_features_, input_.size(1)}, z.options().dtype(at::kDouble));
-    for (int64_t first = 0; first < rows.size(0); first += rows_per_partial_sum) {
-      const auto count = std::min(rows_per_partial_sum, rows.size(0) - first);
-      sum.add_(at::mm(rows.narrow(0, first, count).t(), input_.narrow(0, first, count)));
-    }
-    theta.push_back(sum);
+    theta.push_back(accurate_product(rows.t(), input_));
   }
   if (trained_.bias) {
     theta.push_back(rows.sum({0}, /*keepdim=*/false, at::kDouble));
   }
   return theta;
+}
+
+std::optional<std::vector<int64_t>> DenseTransfer::output_shape() const {
+  auto shape = leading_sizes_;
+  shape.push_back(out_features_);
+  return shape;
 }
 
 std::optional<Dimensions> DenseTransfer::dimensions() const {

@@ -8,43 +8,56 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <unistd.h>
+
 namespace proxprop {
 
 namespace {
 
-// Joint or per output, where the caller did not say: joint for maps without output structure, per output else. Layers
-// say.
+// Joint or per output, where the caller did not say: per output for maps whose outputs can be told apart, joint else.
+// Layers say.
 Coupling resolve_coupling(const LinearTransfer& transfer, const Solver& solver) {
   const auto* cg = std::get_if<ConjugateGradient>(&solver);
+  const bool has_outputs = transfer.dimensions() && transfer.has_sample_matrix();
   if (cg != nullptr && cg->coupling) {
     TORCH_CHECK(
-        *cg->coupling == Coupling::joint || transfer.dimensions(),
-        "proxprop: Coupling::per_output needs a transfer with outputs (dimensions()); use Coupling::joint");
+        *cg->coupling == Coupling::joint || has_outputs,
+        "proxprop: Coupling::per_output needs a transfer with dimensions() and rows of outputs (has_sample_matrix()); "
+        "use "
+        "Coupling::joint");
     return *cg->coupling;
   }
-  return transfer.dimensions() && cg != nullptr ? Coupling::per_output : Coupling::joint;
+  return has_outputs ? Coupling::per_output : Coupling::joint;
 }
 
-Route resolve_route(const LinearTransfer& transfer, const ProximalOptions& options) {
+// Half of this machine's memory, 0 where that is not known.
+int64_t half_of_memory() {
+  static const int64_t half = [] {
+    const auto pages = sysconf(_SC_PHYS_PAGES);
+    const auto page = sysconf(_SC_PAGE_SIZE);
+    return pages > 0 && page > 0 ? int64_t(pages) / 2 * int64_t(page) : 0;
+  }();
+  return half;
+}
+
+Route resolve_route(const LinearTransfer& transfer, const at::Tensor& grad_output, ProximalOptions options) {
   if (std::holds_alternative<Gradient>(options.solver)) {
     return Route::gradient;
   }
-  if (!options.route) {
-    return plan(describe(transfer, options.solver)).route;
+  if (options.memory_limit == 0 && grad_output.is_cpu()) {
+    options.memory_limit = half_of_memory();
   }
-  const auto route = *options.route;
-  TORCH_CHECK(
-      route != Route::sample_gram || transfer.has_sample_matrix(),
-      "proxprop: this transfer offers no sample matrix, so route 'sample Gram' is impossible; use 'matrix-free'");
-  TORCH_CHECK(
-      route != Route::feature_gram || transfer.has_feature_gram(),
-      "proxprop: this transfer offers no feature Gram, so route 'feature Gram' is impossible; use 'matrix-free'");
-  return route;
+  return plan(describe(transfer, options)).route;
 }
 
-int64_t row_count(const LinearTransfer& transfer, const at::Tensor& grad_output) {
-  const auto dimensions = transfer.dimensions();
-  return dimensions ? dimensions->rows : (grad_output.dim() > 0 ? grad_output.size(0) : 1);
+void check_output(const LinearTransfer& transfer, const at::Tensor& grad_output) {
+  TORCH_CHECK(
+      grad_output.scalar_type() == at::kFloat || grad_output.scalar_type() == at::kDouble,
+      "proxprop: the gradient must be float32 or float64, got ", grad_output.scalar_type());
+  const auto shape = transfer.output_shape();
+  TORCH_CHECK(
+      !shape || grad_output.sizes() == at::IntArrayRef(*shape), "proxprop: the gradient has shape ",
+      grad_output.sizes(), ", the output of this transfer ", at::IntArrayRef(shape ? *shape : std::vector<int64_t>()));
 }
 
 ProximalStep take_route(
@@ -81,13 +94,11 @@ at::Tensor power_of_two_scale(const at::Tensor& x, at::IntArrayRef dims) {
 ProximalStep proximal_direction(
     const LinearTransfer& transfer, const at::Tensor& grad_output, const ProximalOptions& options) {
   check(options);
-  TORCH_CHECK(
-      grad_output.scalar_type() == at::kFloat || grad_output.scalar_type() == at::kDouble,
-      "proxprop: the gradient must be float32 or float64, got ", grad_output.scalar_type());
+  check_output(transfer, grad_output);
   c10::NoGradGuard no_grad;
   const PreciseMath precise_math;
 
-  const auto route = resolve_route(transfer, options);
+  const auto route = resolve_route(transfer, grad_output, options);
   if (grad_output.numel() == 0) {
     ProximalStep step;
     for (const auto& shape : transfer.parameter_shapes()) {
@@ -98,7 +109,7 @@ ProximalStep proximal_direction(
   }
 
   // Mean scaling: (beta I + Gram / S)^-1 = S (S beta I + Gram)^-1.
-  const double divisor = options.scaling == Scaling::mean ? double(row_count(transfer, grad_output)) : 1.0;
+  const double divisor = options.scaling == Scaling::mean ? double(transfer.row_count(grad_output)) : 1.0;
   Request request{divisor / options.tau_theta, options.solver, resolve_coupling(transfer, options.solver)};
   auto step = take_route(route, transfer, grad_output, request);
   if (divisor != 1.0 && route != Route::gradient) {
@@ -114,8 +125,11 @@ double relative_residual(
     const at::Tensor& grad_output,
     at::TensorList direction,
     const ProximalOptions& options) {
+  check(options);
+  check_output(transfer, grad_output);
   c10::NoGradGuard no_grad;
-  const double divisor = options.scaling == Scaling::mean ? double(row_count(transfer, grad_output)) : 1.0;
+  const PreciseMath precise_math;
+  const double divisor = options.scaling == Scaling::mean ? double(transfer.row_count(grad_output)) : 1.0;
   const auto right = transfer.accurate_adjoint(grad_output);
   const auto left = transfer.accurate_adjoint(transfer.apply(direction));
   double residual = 0, norm = 0;

@@ -34,8 +34,10 @@ Factor factorize(const at::Tensor& gram, double damping) {
     const auto trace = gram.diagonal(0, -2, -1).sum(-1).max();
     auto matrix = damped(gram, damping);
     matrix.diagonal(0, -2, -1).add_(trace * (n * std::numeric_limits<double>::epsilon()));
-    const auto fallback = std::get<0>(at::linalg_cholesky_ex(matrix));
-    return {at::where((info == 0).unsqueeze(-1).unsqueeze(-1), lower, fallback)};
+    const auto [fallback, fallback_info] = at::linalg_cholesky_ex(matrix);
+    const auto each = [](const at::Tensor& flags) { return flags.unsqueeze(-1).unsqueeze(-1); };
+    const auto nan = at::full({}, std::numeric_limits<double>::quiet_NaN(), lower.options());
+    return {at::where(each(info == 0), lower, at::where(each(fallback_info == 0), fallback, nan))};
   }
   if (info.eq(0).all().item<bool>()) {
     return {lower};

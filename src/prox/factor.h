@@ -20,7 +20,8 @@ struct Factor {
 
 /// Where the matrix is not numerically positive definite, a growing multiple of I is added and the status says so;
 /// where it holds NaN or infinity the factor is NaN and the status `not_finite`. On CUDA the outcome is not waited for:
-/// the status is `ok`, and a failed factor is replaced by one with jitter on the device.
+/// the status is `ok`, and a failed factor is replaced by one with jitter on the device, or by NaN
+/// where that fails too.
 Factor factorize(const at::Tensor& gram, double damping);
 
 }  // namespace proxprop

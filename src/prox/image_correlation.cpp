@@ -16,6 +16,9 @@ constexpr int64_t block_bytes = int64_t(256) << 10;
 // Multiplications below which a second thread does not pay.
 constexpr int64_t smallest_share = int64_t(1) << 17;
 
+// Sums that leave the second-level cache are added to less often: four times the terms in the images' type.
+constexpr int64_t large_sums = (int64_t(1) << 20) / int64_t(sizeof(double));
+
 int64_t numel(const Extent& e) {
   return e[0] * e[1] * e[2];
 }
@@ -93,10 +96,7 @@ template <typename T>
 class Correlation {
  public:
   Correlation(
-      const std::optional<at::Tensor>& left,
-      const Signal& right,
-      int64_t groups,
-      const std::vector<Pairing>& pairings)
+      const std::optional<at::Tensor>& left, const Signal& right, int64_t groups, const std::vector<Pairing>& pairings)
       : left_(left), right_(right), groups_(groups) {
     for (const auto& pairing : pairings) {
       tiles_.emplace_back(pairing, kernels<T>().lanes);
@@ -116,7 +116,8 @@ class Correlation {
     const auto blocks = (images + per_block - 1) / per_block;
     const auto units = groups_ * blocks;
     const auto threads = std::clamp<int64_t>(
-        std::min<int64_t>(at::get_num_threads(), images * groups_ * products_ / smallest_share), 1, std::max<int64_t>(1, units));
+        std::min<int64_t>(at::get_num_threads(), images * groups_ * products_ / smallest_share), 1,
+        std::max<int64_t>(1, units));
 
     auto sums = at::zeros({threads, groups_, sums_numel_}, at::dtype(at::kDouble));
     double* data = sums.mutable_data_ptr<double>();
@@ -156,16 +157,16 @@ class Correlation {
         extent(left_->strides().slice(2), 0)};
   }
 
-  // Cuts the positions of a block into pieces of at most `correlation_terms`: whole images where they are small and
+  // Cuts the positions of a block into pieces of few terms: whole images where they are small and
   // flat, else rows or parts of rows.
   void add_block(
       const LeftSide& a, const PackedImages<T>& b, int64_t images, const TileList& tiles, double* sums) const {
     const bool flat = tiles.positions[0] == 1;
     const Extent all{flat ? images : tiles.positions[0], tiles.positions[1], tiles.positions[2]};
-    const auto columns = std::min(all[2], correlation_terms);
-    const auto rows = std::clamp<int64_t>(correlation_terms / columns, 1, all[1]);
-    const auto planes =
-        rows == all[1] && columns == all[2] ? std::max<int64_t>(1, correlation_terms / (rows * columns)) : 1;
+    const auto terms = sums_numel_ > large_sums ? 4 * correlation_terms : correlation_terms;
+    const auto columns = std::min(all[2], terms);
+    const auto rows = std::clamp<int64_t>(terms / columns, 1, all[1]);
+    const auto planes = rows == all[1] && columns == all[2] ? std::max<int64_t>(1, terms / (rows * columns)) : 1;
     CorrelationTile<T> piece{};
     piece.a_channel = a.channel;
     piece.a_step = a.step;
@@ -265,10 +266,7 @@ int64_t Signal::elements(const Extent& shift) const {
 }
 
 std::vector<at::Tensor> correlate(
-    const std::optional<at::Tensor>& left,
-    const Signal& right,
-    int64_t groups,
-    const std::vector<Pairing>& pairings) {
+    const std::optional<at::Tensor>& left, const Signal& right, int64_t groups, const std::vector<Pairing>& pairings) {
   if (left) {
     TORCH_INTERNAL_ASSERT(
         left->size(0) == right.images.size(0) && left->scalar_type() == right.images.scalar_type(),

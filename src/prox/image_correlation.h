@@ -56,12 +56,9 @@ struct Pairing {
 ///
 /// The left side is read where it lies: with `left` [N, C, *] (any strides) position p of image n and channel i is
 /// left[n, i][p], and the run's start is counted in that tensor's elements. Without it the left runs are runs of
-/// `right`. Products are summed in the images' type over at most 128 terms, then in float64. Threads share the images
-/// in a fixed order. CPU, float32 or float64.
+/// `right`. Products are summed in the images' type over at most 128 terms (512 where the sums are many), then in
+/// float64. Threads share the images in a fixed order. CPU, float32 or float64.
 std::vector<at::Tensor> correlate(
-    const std::optional<at::Tensor>& left,
-    const Signal& right,
-    int64_t groups,
-    const std::vector<Pairing>& pairings);
+    const std::optional<at::Tensor>& left, const Signal& right, int64_t groups, const std::vector<Pairing>& pairings);
 
 }  // namespace proxprop

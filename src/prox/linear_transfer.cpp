@@ -12,6 +12,11 @@ std::vector<at::Tensor> LinearTransfer::accurate_adjoint(const at::Tensor& z) co
   return result;
 }
 
+int64_t LinearTransfer::row_count(const at::Tensor& z) const {
+  const auto sizes = dimensions();
+  return sizes ? sizes->rows : (z.dim() > 0 ? z.size(0) : 1);
+}
+
 at::Tensor LinearTransfer::feature_gram() const {
   TORCH_INTERNAL_ASSERT(false, "this transfer offers no feature Gram");
 }

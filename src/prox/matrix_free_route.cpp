@@ -84,11 +84,13 @@ ProximalStep matrix_free_route(const LinearTransfer& transfer, const at::Tensor&
     const bool is_double = grad_output.scalar_type() == at::kDouble;
     cg.tolerance = is_double ? 1e-13 : 1e-6;
     cg.iterations = std::clamp<int64_t>(4 * parameter_count(transfer), 50, 2000);
+    // Per output where possible: joint, outputs with small gradients would hardly be solved.
   } else {
     cg = std::get<ConjugateGradient>(request.solver);
   }
 
-  // One power of two for the whole output keeps every inner product in range, per output or joint.
+  // One power of two for the whole output keeps the inner products in range, joint or per output, unless outputs differ
+  // by more than the range of squares.
   const auto scale = power_of_two_scale(grad_output, {});
   ParameterSpace space(transfer, request.beta, request.coupling);
   auto result = conjugate_gradient(space, transfer.adjoint(grad_output * scale), cg.iterations, cg.tolerance);
@@ -96,9 +98,7 @@ ProximalStep matrix_free_route(const LinearTransfer& transfer, const at::Tensor&
     step.direction.push_back(tensor / scale);
   }
   step.summary.iterations = result.iterations;
-  if (exact && grad_output.is_cpu() && !result.converged) {
-    step.summary.status = Status::stalled;
-  }
+  step.summary.status = result.status(cg.tolerance);
   return step;
 }
 

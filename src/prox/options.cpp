@@ -34,6 +34,7 @@ void check(const ProximalOptions& options) {
   TORCH_CHECK(
       std::isfinite(options.tau_theta) && options.tau_theta > 0,
       "proxprop: tau_theta must be positive and finite, got ", options.tau_theta);
+  TORCH_CHECK(options.memory_limit >= 0, "proxprop: memory_limit must not be negative, got ", options.memory_limit);
   if (const auto* cg = std::get_if<ConjugateGradient>(&options.solver)) {
     TORCH_CHECK(cg->iterations >= 1, "proxprop: ConjugateGradient needs at least 1 iteration, got ", cg->iterations);
     TORCH_CHECK(

@@ -40,7 +40,8 @@ RouteCost sample_cost(const Problem& problem, const Sizes& s) {
     solve = 3 * factor_flops(s.rows) + 2 * s.rows * s.rows * std::min(s.columns, s.outputs);
   }
   cost.flops = s.groups * (gram + solve);
-  cost.bytes = s.groups * (3 * 8 * s.rows * s.rows + 4 * s.rows * std::min(s.columns, s.outputs));
+  cost.bytes =
+      problem.sample_matrix_bytes + s.groups * (3 * 8 * s.rows * s.rows + 4 * s.rows * std::min(s.columns, s.outputs));
   return cost;
 }
 
@@ -69,6 +70,20 @@ RouteCost matrix_free_cost(const Problem& problem, const Sizes* s) {
   return cost;
 }
 
+// Whether `a` is to be preferred to `b`.
+bool better(const RouteCost& a, const RouteCost& b, bool exact) {
+  if (a.fits != b.fits) {
+    return a.fits;
+  }
+  if (!a.fits) {
+    return a.bytes < b.bytes;
+  }
+  if (exact && (a.route == Route::matrix_free) != (b.route == Route::matrix_free)) {
+    return b.route == Route::matrix_free;
+  }
+  return a.flops < b.flops;
+}
+
 std::string explain(const Problem& problem, const RouteCost& chosen) {
   if (!problem.dimensions) {
     return "a linear map known by phi and phi* only: " + to_string(chosen.route);
@@ -84,13 +99,22 @@ std::string explain(const Problem& problem, const RouteCost& chosen) {
 
 }  // namespace
 
-Problem describe(const LinearTransfer& transfer, const Solver& solver) {
+Problem describe(const LinearTransfer& transfer, const ProximalOptions& options) {
   Problem problem;
   problem.dimensions = transfer.dimensions();
-  problem.has_sample_matrix = transfer.has_sample_matrix();
-  problem.has_feature_gram = transfer.has_feature_gram();
+  problem.has_sample_matrix = problem.dimensions && transfer.has_sample_matrix();
+  problem.has_feature_gram = problem.dimensions && transfer.has_feature_gram();
   problem.feature_gram_flops = problem.has_feature_gram ? transfer.feature_gram_flops() : 0;
-  problem.solver = solver;
+  problem.sample_matrix_bytes = problem.has_sample_matrix ? transfer.sample_matrix_bytes() : 0;
+  problem.solver = options.solver;
+  problem.route = options.route;
+  problem.memory_limit = double(options.memory_limit);
+  TORCH_CHECK(
+      problem.route != Route::sample_gram || problem.has_sample_matrix,
+      "proxprop: this transfer offers no sample matrix, so route 'sample Gram' is impossible; use 'matrix-free'");
+  TORCH_CHECK(
+      problem.route != Route::feature_gram || problem.has_feature_gram,
+      "proxprop: this transfer offers no feature Gram, so route 'feature Gram' is impossible; use 'matrix-free'");
   return problem;
 }
 
@@ -110,15 +134,23 @@ Plan plan(const Problem& problem) {
   } else {
     result.candidates = {matrix_free_cost(problem, nullptr)};
   }
+  const bool exact = std::holds_alternative<Cholesky>(problem.solver);
   const RouteCost* best = nullptr;
-  for (const auto& candidate : result.candidates) {
-    if (candidate.possible && (best == nullptr || candidate.flops < best->flops)) {
+  for (auto& candidate : result.candidates) {
+    candidate.fits = problem.memory_limit <= 0 || candidate.bytes <= problem.memory_limit;
+    const bool chosen = problem.route ? candidate.route == *problem.route
+                                      : candidate.possible && (best == nullptr || better(candidate, *best, exact));
+    if (chosen) {
       best = &candidate;
     }
   }
-  TORCH_INTERNAL_ASSERT(best != nullptr);
+  if (best == nullptr) {  // the route asked for is no proximal one
+    result.route = *problem.route;
+    result.reason = to_string(result.route) + ", as asked for";
+    return result;
+  }
   result.route = best->route;
-  result.reason = explain(problem, *best);
+  result.reason = explain(problem, *best) + (problem.route ? ", as asked for" : "");
   return result;
 }
 

@@ -54,24 +54,46 @@ std::vector<at::Tensor> weight_gradient(
 // the factor solves directly.
 class InverseOperator {
  public:
-  InverseOperator(const Factor& factor, at::ScalarType dtype) : factor_(factor) {
+  InverseOperator(const Factor& factor, const at::Tensor& gram, at::ScalarType dtype) : factor_(factor) {
     if (dtype != at::kDouble) {
-      rounded_inverse_ = factor.inverse().to(dtype);
+      inverse_ = factor.inverse();
+      rounded_inverse_ = inverse_.to(dtype);
+      // |A^T| |rounding of the inverse| |g| against |g|: samples that (nearly) repeat others give the inverse entries
+      // of 1 / beta that A^T must cancel, which a large tau_theta turns into lost digits.
+      if (gram.is_cpu()) {
+        const auto largest = [](const at::Tensor& m) { return m.diagonal(0, -2, -1).max().item<double>(); };
+        cancels_ = rounding * largest(inverse_) * largest(gram) > cancellation_limit;
+      }
     }
   }
+  /// Whether its product must not be cancelled by A^T afterwards: then apply it to A, whose image has no such part.
+  bool cancels() const { return cancels_; }
+
   at::Tensor operator()(const at::Tensor& right) const {
-    return rounded_inverse_.defined() ? product(rounded_inverse_, right) : factor_.solve(right);
+    if (!rounded_inverse_.defined()) {
+      return factor_.solve(right);
+    }
+    return cancels_ ? product(inverse_, right.to(at::kDouble)).to(right.scalar_type())
+                    : product(rounded_inverse_, right);
   }
 
  private:
+  static constexpr double rounding = 6e-8;
+  static constexpr double cancellation_limit = 1e-3;
+
   const Factor& factor_;
-  at::Tensor rounded_inverse_;
+  at::Tensor inverse_, rounded_inverse_;
+  bool cancels_ = false;
 };
 
 std::vector<at::Tensor> exact_direction(
-    const LinearTransfer& transfer, const SampleMatrix& samples, const at::Tensor& rows, const Factor& factor) {
-  const InverseOperator inverse(factor, rows.scalar_type());
-  if (rows.size(-1) <= samples.matrix.size(-1)) {
+    const LinearTransfer& transfer,
+    const SampleMatrix& samples,
+    const at::Tensor& rows,
+    const at::Tensor& gram,
+    const Factor& factor) {
+  const InverseOperator inverse(factor, gram, rows.scalar_type());
+  if (rows.size(-1) <= samples.matrix.size(-1) && !inverse.cancels()) {
     return weight_gradient(transfer, samples, inverse(rows));
   }
   const auto shapes = transfer.parameter_shapes();
@@ -114,6 +136,7 @@ ProximalStep eigenbasis_direction(
   ProximalStep step;
   step.summary.route = Route::sample_gram;
   step.summary.iterations = cg.iterations;
+  step.summary.status = cg.tolerance > 0 && !solution.converged ? Status::stalled : Status::ok;
   if (rows.size(-1) <= samples.matrix.size(-1)) {
     step.direction = weight_gradient(transfer, samples, product(basis, solution.coefficients));
     return step;
@@ -168,7 +191,7 @@ ProximalStep sample_route(const LinearTransfer& transfer, const at::Tensor& grad
   step.summary.route = Route::sample_gram;
   if (std::holds_alternative<Cholesky>(request.solver)) {
     const auto factor = factorize(gram, request.beta);
-    step.direction = exact_direction(transfer, samples, rows, factor);
+    step.direction = exact_direction(transfer, samples, rows, gram, factor);
     step.summary.status = factor.status;
     step.summary.jitter = factor.jitter;
     return step;
@@ -183,6 +206,7 @@ ProximalStep sample_route(const LinearTransfer& transfer, const at::Tensor& grad
   auto result = conjugate_gradient(space, {rows * scale}, cg.iterations, cg.tolerance);
   step.direction = weight_gradient(transfer, samples, result.solution[0] / scale);
   step.summary.iterations = result.iterations;
+  step.summary.status = result.status(cg.tolerance);
   return step;
 }
 

@@ -8,9 +8,10 @@ namespace proxprop {
 
 namespace {
 
-std::vector<at::Tensor> sum_in_place(std::vector<at::Tensor> total, const std::vector<at::Tensor>& part) {
+// Not in place: what an adjoint returns may share storage, with another parameter's part or the caller's tensor.
+std::vector<at::Tensor> sum(std::vector<at::Tensor> total, const std::vector<at::Tensor>& part) {
   for (size_t i = 0; i < total.size(); ++i) {
-    total[i].add_(part[i]);
+    total[i] = total[i] + part[i];
   }
   return total;
 }
@@ -51,7 +52,7 @@ std::vector<at::Tensor> StackedTransfer::adjoint(const at::Tensor& z) const {
   const auto parts = split(z);
   auto total = uses_.front()->adjoint(parts.front());
   for (size_t i = 1; i < uses_.size(); ++i) {
-    total = sum_in_place(std::move(total), uses_[i]->adjoint(parts[i]));
+    total = sum(std::move(total), uses_[i]->adjoint(parts[i]));
   }
   return total;
 }
@@ -60,9 +61,26 @@ std::vector<at::Tensor> StackedTransfer::accurate_adjoint(const at::Tensor& z) c
   const auto parts = split(z);
   auto total = uses_.front()->accurate_adjoint(parts.front());
   for (size_t i = 1; i < uses_.size(); ++i) {
-    total = sum_in_place(std::move(total), uses_[i]->accurate_adjoint(parts[i]));
+    total = sum(std::move(total), uses_[i]->accurate_adjoint(parts[i]));
   }
   return total;
+}
+
+std::optional<std::vector<int64_t>> StackedTransfer::output_shape() const {
+  int64_t numel = 0;
+  for (const auto& sizes : output_sizes_) {
+    numel += c10::multiply_integers(sizes);
+  }
+  return std::vector<int64_t>{numel};
+}
+
+int64_t StackedTransfer::row_count(const at::Tensor& z) const {
+  const auto parts = split(z);
+  int64_t rows = 0;
+  for (size_t i = 0; i < uses_.size(); ++i) {
+    rows += uses_[i]->row_count(parts[i]);
+  }
+  return rows;
 }
 
 std::optional<Dimensions> StackedTransfer::dimensions() const {
@@ -110,6 +128,16 @@ SampleMatrix StackedTransfer::sample_matrix() const {
     ones = samples.ones;
   }
   return {at::cat(matrices, 1), ones};
+}
+
+double StackedTransfer::sample_matrix_bytes() const {
+  double total = 0;
+  for (const auto& use : uses_) {
+    const auto sizes = use->dimensions();
+    const auto copied = sizes ? 4.0 * double(sizes->rows) * double(sizes->columns) * double(sizes->groups) : 0.0;
+    total += copied + use->sample_matrix_bytes();
+  }
+  return total;
 }
 
 at::Tensor StackedTransfer::output_rows(const at::Tensor& z) const {

@@ -5,9 +5,11 @@
 #include <proxprop/proxprop.h>
 
 #include <gtest/gtest.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <torch/torch.h>
 
 #include <sstream>
+#include <thread>
 
 namespace proxprop::testing {
 namespace {
@@ -364,6 +366,103 @@ TEST(Functional, TwinsEqualTheLayers) {
   layer(input).backward(g);
   nn::functional::linear(input, weight, bias, layer->proximal_options()).backward(g);
   EXPECT_TRUE(weight.grad().equal(layer->weight.grad()) && bias.grad().equal(layer->bias.grad()));
+}
+
+TEST(Layers, OptionsMayBeChangedInEitherPlace) {
+  auto layer = make_linear(5, 3);
+  layer->options.tau_theta(0.01);
+  EXPECT_EQ(layer->proximal_options().tau_theta, 0.01);
+  layer->set_tau_theta(0.3);
+  EXPECT_EQ(layer->options.tau_theta(), 0.3);
+  const auto input = random({4, 5}), g = random({4, 3});
+  layer(input).backward(g);
+  EXPECT_LE(relative_error(gradients(*layer), expected_direction(input, g, {0.3})), 1e-14);
+  EXPECT_THROW(layer->set_tau_theta(-1), c10::Error);
+  layer->options.tau_theta(-1);
+  EXPECT_THROW(layer(input), c10::Error);
+}
+
+TEST(Layers, NewOptionsKeepTheCouplingOfTheirKind) {
+  nn::Conv2d conv(2, 3, 3);
+  conv->set_proximal_options({1.0, ConjugateGradient{3}});
+  EXPECT_EQ(std::get<ConjugateGradient>(conv->proximal_options().solver).coupling, Coupling::joint);
+  auto linear = make_linear(5, 3);
+  linear->set_proximal_options({1.0, ConjugateGradient{3}});
+  EXPECT_EQ(std::get<ConjugateGradient>(linear->proximal_options().solver).coupling, Coupling::per_output);
+}
+
+TEST(Layers, PlanKnowsFrozenParametersAndForcedRoutes) {
+  auto layer = make_linear(50, 3);
+  EXPECT_THROW(layer->plan(random({4, 7})), c10::Error);
+  layer->options.route(Route::feature_gram);
+  EXPECT_EQ(layer->plan(random({4, 50})).route, Route::feature_gram);
+  layer->weight.set_requires_grad(false);
+  layer->bias.set_requires_grad(false);
+  EXPECT_EQ(layer->plan(random({4, 50})).route, Route::gradient);
+}
+
+TEST(Layers, TwoThreadsTrainTheirOwnLayers) {
+  const auto train = [](uint64_t seed, at::Tensor* result) {
+    auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+    const auto input = at::randn({16, 12}, generator, at::kDouble);
+    const auto g = at::randn({16, 7}, generator, at::kDouble);
+    nn::Linear layer(nn::LinearOptions(12, 7).tau_theta(0.7));
+    layer->to(torch::kDouble);
+    for (int step = 0; step < 50; ++step) {
+      layer->zero_grad();
+      layer(input).backward(g);
+    }
+    *result = gradients(*layer) - expected_direction(input, g, {0.7});
+  };
+  at::Tensor first, second;
+  std::thread one(train, 1, &first), two(train, 2, &second);
+  one.join();
+  two.join();
+  EXPECT_LE(first.norm().item<double>() + second.norm().item<double>(), 1e-13);
+}
+
+TEST(Conv2d, AnEmptyUseBesideAnotherChangesNothing) {
+  nn::Conv2d layer(nn::Conv2dOptions(2, 3, 3).padding(1));
+  layer->to(torch::kDouble);
+  const auto input = random({3, 2, 5, 5});
+  for (const auto route : {Route::sample_gram, Route::feature_gram}) {
+    layer->options.route(route);
+    zero_grad(*layer);
+    layer(input).sum().backward();
+    const auto alone = gradients(*layer);
+    zero_grad(*layer);
+    (layer(input).sum() + layer(input.narrow(0, 0, 0)).sum()).backward();
+    EXPECT_LE(relative_error(gradients(*layer), alone), 1e-13) << to_string(route);
+  }
+}
+
+TEST(Conv2d, MemoryFormatAndExpandedGradientsDoNotMatter) {
+  for (const auto route : {Route::sample_gram, Route::feature_gram}) {
+    nn::Conv2d layer(nn::Conv2dOptions(3, 4, 3).padding(1).route(route));
+    layer->to(torch::kDouble);
+    const auto input = random({3, 3, 6, 5});
+    layer(input).backward(at::ones({3, 4, 6, 5}, at::kDouble));
+    const auto expected = gradients(*layer);
+    zero_grad(*layer);
+    layer(input.contiguous(at::MemoryFormat::ChannelsLast)).sum().backward();  // the gradient is an expanded scalar
+    EXPECT_LE(relative_error(gradients(*layer), expected), 1e-13) << to_string(route);
+  }
+}
+
+TEST(Conv2d, FrozenPartsAreLeftOut) {
+  for (const bool weight_trained : {true, false}) {
+    nn::Conv2d layer(nn::Conv2dOptions(2, 3, 3).padding(1));
+    layer->to(torch::kDouble);
+    layer->weight.set_requires_grad(weight_trained);
+    layer->bias.set_requires_grad(!weight_trained);
+    const auto input = random({3, 2, 5, 5}), g = random({3, 3, 5, 5});
+    layer(input).backward(g);
+    const ConvTransfer transfer(input, {3, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1}, {weight_trained, !weight_trained});
+    const auto& trained = weight_trained ? layer->weight : layer->bias;
+    const auto& frozen = weight_trained ? layer->bias : layer->weight;
+    EXPECT_LE(relative_error(trained.grad().reshape({-1}), dense_direction(transfer, g, 1.0)), 1e-10);
+    EXPECT_FALSE(frozen.grad().defined());
+  }
 }
 
 }  // namespace

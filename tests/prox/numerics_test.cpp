@@ -247,5 +247,116 @@ TEST(ProximalOptions, InvalidValuesAreNamed) {
       proximal_direction(*instance.transfer, instance.grad_output, {1.0, ConjugateGradient{3, -1.0}}), c10::Error);
 }
 
+TEST(Numerics, RepeatedSamplesKeepTheirDigitsAtLargeTau) {
+  // K is singular but for 1 / tau_theta; the inverse's entries of size tau_theta cancel only in A^T.
+  at::manual_seed(3);
+  const auto half = at::rand({20, 300}, at::kDouble).to(at::kFloat);
+  const auto input = at::cat({half, half});
+  const auto g = at::randn({40, 30});  // unlike gradients of like samples
+  for (const double tau_theta : {1.0, 1e3, 1e5}) {
+    const ProximalOptions options{tau_theta, Cholesky{}, Scaling::sum, Route::sample_gram};
+    const auto value = proximal_direction(DenseTransfer(input, 30, {}), g, options);
+    const auto reference = proximal_direction(DenseTransfer(input.to(at::kDouble), 30, {}), g.to(at::kDouble), options);
+    EXPECT_LE(relative_error(flatten(value.direction), flatten(reference.direction)), 1e-4)
+        << "tau_theta = " << tau_theta;
+  }
+}
+
+TEST(Numerics, AFewOutputsAreSolvedExactlyToo) {
+  for (const int64_t outputs : {1, 2}) {
+    const auto instance = ill_conditioned(100, 300, outputs, at::kFloat);
+    const auto reference = ill_conditioned(100, 300, outputs, at::kDouble);
+    const auto value = proximal_direction(*instance.transfer, instance.grad_output, {1.0});
+    EXPECT_NE(value.summary.route, Route::matrix_free);
+    EXPECT_LE(
+        relative_error(
+            flatten(value.direction),
+            flatten(proximal_direction(*reference.transfer, reference.grad_output, {1.0}).direction)),
+        1e-4);
+  }
+}
+
+// The weight gradient on the feature route: a long float32 sum loses what the solve then amplifies.
+TEST(Numerics, TheGradientOfManySamplesIsAccumulatedAccurately) {
+  at::manual_seed(5);
+  const auto input = (at::randn({20000, 10}, at::kDouble) * 0.1 + 10.0).to(at::kFloat);
+  const auto g = at::randn({20000, 4}, at::kDouble).to(at::kFloat);
+  const auto value = proximal_direction(DenseTransfer(input, 4, {}), g, {1.0});
+  const auto reference = proximal_direction(DenseTransfer(input.to(at::kDouble), 4, {}), g.to(at::kDouble), {1.0});
+  ASSERT_EQ(value.summary.route, Route::feature_gram);
+  EXPECT_LE(relative_error(flatten(value.direction), flatten(reference.direction)), 1e-6);
+}
+
+TEST(ProximalDirection, RefusesAGradientOfAnotherShape) {
+  const auto input = at::randn({2, 3, 8, 8});
+  const ConvTransfer conv(input, {4, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1}, {});
+  EXPECT_THROW(proximal_direction(conv, at::randn({2, 4, 6, 6}), {}), c10::Error);
+  EXPECT_THROW(proximal_direction(conv, at::randn({4, 4, 8, 8}), {}), c10::Error);
+  const DenseTransfer dense(at::randn({5, 6}), 4, {});
+  EXPECT_THROW(proximal_direction(dense, at::randn({4, 5}), {}), c10::Error);
+  EXPECT_THROW(relative_residual(dense, at::randn({4, 5}), {}, {}), c10::Error);
+}
+
+TEST(ConvTransfer, RefusesAnImpossibleGeometry) {
+  const auto input = at::randn({2, 3, 8, 8});
+  const auto make = [&](ConvGeometry geometry) { return ConvTransfer(input, std::move(geometry), {}); };
+  EXPECT_THROW(make({4, {3, 3}, {1, 1}, {-1, 0}, {1, 1}, 1}), c10::Error);
+  EXPECT_THROW(make({4, {3, 3}, {0, 1}, {1, 1}, {1, 1}, 1}), c10::Error);
+  EXPECT_THROW(make({4, {3, 3}, {1, 1}, {1, 1}, {1, 0}, 1}), c10::Error);
+  EXPECT_THROW(make({4, {3, 3}, {1}, {1, 1}, {1, 1}, 1}), c10::Error);
+  EXPECT_THROW(make({0, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1}), c10::Error);
+  EXPECT_THROW(make({4, {11, 3}, {1, 1}, {1, 1}, {1, 1}, 1}), c10::Error);
+}
+
+// z = a (theta_0 + theta_1)^T: the adjoint hands out one tensor for both parameters.
+TEST(CgSolver, SharedStorageInTheAdjointIsNotWrittenTo) {
+  at::manual_seed(1);
+  const auto a = at::randn({6, 4}, at::kDouble), g = at::randn({6, 3}, at::kDouble);
+  const FunctionTransfer transfer(
+      {{3, 4}, {3, 4}}, [&](at::TensorList theta) { return at::mm(a, (theta[0] + theta[1]).t()); },
+      [&](const at::Tensor& z) {
+        const auto shared = at::mm(z.t(), a);
+        return std::vector<at::Tensor>{shared, shared};
+      });
+  const auto value = flatten(proximal_direction(transfer, g, {0.5, ConjugateGradient{40, 1e-13}}).direction);
+  EXPECT_LE(relative_error(value, dense_direction(transfer, g, 0.5)), 1e-10);
+}
+
+// Sizes without rows of outputs: joint inner products are all there is.
+class RowlessTransfer final : public LinearTransfer {
+ public:
+  explicit RowlessTransfer(at::Tensor a) : a_(std::move(a)) {}
+  std::vector<std::vector<int64_t>> parameter_shapes() const override { return {{3, a_.size(1)}}; }
+  at::Tensor apply(at::TensorList theta) const override { return at::mm(a_, theta[0].t()); }
+  std::vector<at::Tensor> adjoint(const at::Tensor& z) const override { return {at::mm(z.t(), a_)}; }
+  std::optional<Dimensions> dimensions() const override { return Dimensions{a_.size(0), a_.size(1), 3, 1}; }
+
+ private:
+  at::Tensor a_;
+};
+
+TEST(ProximalDirection, ATransferWithoutRowsIsSolvedJointly) {
+  at::manual_seed(1);
+  const RowlessTransfer transfer(at::randn({6, 4}, at::kDouble));
+  const auto g = at::randn({6, 3}, at::kDouble);
+  const auto value = flatten(proximal_direction(transfer, g, {0.5, ConjugateGradient{40, 1e-13}}).direction);
+  EXPECT_LE(relative_error(value, dense_direction(transfer, g, 0.5)), 1e-10);
+  EXPECT_THROW(proximal_direction(transfer, g, {0.5, ConjugateGradient{3, 0, Coupling::per_output}}), c10::Error);
+}
+
+TEST(CgSolver, AToleranceThatIsNotReachedIsReported) {
+  const auto instance = ill_conditioned(60, 200, 40, at::kDouble);
+  for (const auto coupling : {Coupling::joint, Coupling::per_output}) {
+    for (const auto route : {Route::sample_gram, Route::feature_gram, Route::matrix_free}) {
+      const auto status = [&](int64_t iterations) {
+        const ProximalOptions options{1.0, ConjugateGradient{iterations, 1e-10, coupling}, Scaling::sum, route};
+        return proximal_direction(*instance.transfer, instance.grad_output, options).summary.status;
+      };
+      EXPECT_EQ(status(2), Status::stalled) << to_string(route);
+      EXPECT_EQ(status(2000), Status::ok) << to_string(route);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace proxprop::testing

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace proxprop {
 namespace {
 
@@ -51,19 +53,47 @@ TEST(Planner, SaysWhy) {
   EXPECT_NE(reason.find("sample Gram"), std::string::npos) << reason;
 }
 
-TEST(Planner, ChoiceIsTheCheapestPossibleCandidate) {
+// The candidates in order of cost; the planner takes the first that it may take.
+std::vector<Route> by_cost(const Plan& plan) {
+  auto candidates = plan.candidates;
+  std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) { return a.flops < b.flops; });
+  std::vector<Route> routes;
+  for (const auto& candidate : candidates) {
+    routes.push_back(candidate.route);
+  }
+  return routes;
+}
+
+TEST(Planner, ConjugateGradientsTakeTheCheapestRoute) {
   for (const int64_t rows : {1, 10, 100, 1000, 10000}) {
     for (const int64_t columns : {1, 10, 100, 1000, 10000}) {
-      const auto result = plan(matrix_problem(rows, columns, 64));
-      for (const auto& candidate : result.candidates) {
-        if (candidate.route == result.route) {
-          for (const auto& other : result.candidates) {
-            EXPECT_LE(candidate.flops, other.flops);
-          }
-        }
-      }
+      const auto result = plan(matrix_problem(rows, columns, 64, ConjugateGradient{3}));
+      EXPECT_EQ(result.route, by_cost(result).front()) << rows << " x " << columns;
     }
   }
+}
+
+TEST(Planner, TheExactStepGoesByAGramEvenWhereIterationsWouldBeCheaper) {
+  const auto result = plan(matrix_problem(500, 3073, 1));
+  EXPECT_EQ(by_cost(result).front(), Route::matrix_free) << "the case does not test what it says";
+  EXPECT_EQ(result.route, Route::sample_gram);
+}
+
+TEST(Planner, RespectsTheMemoryLimit) {
+  auto problem = matrix_problem(20000, 30000, 10, ConjugateGradient{20000});
+  ASSERT_NE(plan(problem).route, Route::matrix_free);
+  problem.memory_limit = 1e9;
+  EXPECT_EQ(plan(problem).route, Route::matrix_free);
+  problem.memory_limit = 1;  // nothing fits: the one that needs the least
+  EXPECT_EQ(plan(problem).route, Route::matrix_free);
+}
+
+TEST(Planner, ARouteThatIsAskedForIsTaken) {
+  auto problem = matrix_problem(500, 3073, 4000);
+  problem.route = Route::feature_gram;
+  const auto result = plan(problem);
+  EXPECT_EQ(result.route, Route::feature_gram);
+  EXPECT_NE(result.reason.find("as asked for"), std::string::npos) << result.reason;
 }
 
 }  // namespace

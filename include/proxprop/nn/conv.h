@@ -37,6 +37,7 @@ struct ConvOptions {
   TORCH_ARG(Solver, solver) = Cholesky{};
   TORCH_ARG(Scaling, scaling) = Scaling::sum;
   TORCH_ARG(std::optional<Route>, route) = std::nullopt;
+  TORCH_ARG(int64_t, memory_limit) = 0;  ///< see ProximalOptions
 };
 using Conv1dOptions = ConvOptions<1>;
 using Conv2dOptions = ConvOptions<2>;
@@ -55,6 +56,8 @@ class PROXPROP_API ConvImpl : public torch::nn::Cloneable<Derived>, public Proxi
   void pretty_print(std::ostream& stream) const override;
   at::Tensor forward(const at::Tensor& input);
   Plan plan(const at::Tensor& input) const override;
+  ProximalOptions proximal_options() const override;
+  void set_proximal_options(const ProximalOptions& step) override;
 
   ConvOptions<D> options;
   at::Tensor weight;  ///< [out_channels, in_channels / groups, *kernel_size]

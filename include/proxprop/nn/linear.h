@@ -19,6 +19,7 @@ struct PROXPROP_API LinearOptions {
   TORCH_ARG(Solver, solver) = Cholesky{};
   TORCH_ARG(Scaling, scaling) = Scaling::sum;
   TORCH_ARG(std::optional<Route>, route) = std::nullopt;
+  TORCH_ARG(int64_t, memory_limit) = 0;  ///< see ProximalOptions
 };
 
 /// torch::nn::Linear with a proximal parameter step. Same parameter names, shapes and initialisation; any leading
@@ -37,6 +38,8 @@ class PROXPROP_API LinearImpl : public torch::nn::Cloneable<LinearImpl>, public 
   void pretty_print(std::ostream& stream) const override;
   at::Tensor forward(const at::Tensor& input);
   Plan plan(const at::Tensor& input) const override;
+  ProximalOptions proximal_options() const override;
+  void set_proximal_options(const ProximalOptions& step) override;
 
   LinearOptions options;
   at::Tensor weight;  ///< [out_features, in_features]

@@ -18,6 +18,9 @@ struct PROXPROP_API LinearMapOptions {
   TORCH_ARG(double, tau_theta) = 1.0;
   /// `Cholesky` means conjugate gradients until convergence: a map known only by phi and phi* has no matrix.
   TORCH_ARG(Solver, solver) = ConjugateGradient{};
+  TORCH_ARG(Scaling, scaling) = Scaling::sum;
+  TORCH_ARG(std::optional<Route>, route) = std::nullopt;  ///< matrix-free is the only one
+  TORCH_ARG(int64_t, memory_limit) = 0;
 };
 
 /// Makes a proximal layer of any map phi(theta, a) that is linear in theta. phi* comes from autograd, so phi must be
@@ -37,6 +40,8 @@ class PROXPROP_API LinearMapImpl : public torch::nn::Cloneable<LinearMapImpl>, p
   void reset() override;
   at::Tensor forward(const at::Tensor& input);
   Plan plan(const at::Tensor& input) const override;
+  ProximalOptions proximal_options() const override;
+  void set_proximal_options(const ProximalOptions& step) override;
 
   /// Relative mismatch of <phi x, y> and <x, phi* y> for this input, and of phi(x + y) and phi(x) + phi(y): round-off
   /// for a map that is linear in theta.

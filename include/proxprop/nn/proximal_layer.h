@@ -25,18 +25,20 @@ namespace nn {
 /// proximal direction V, in place of the gradient, to the `.grad` of its parameters. A layer used several times before
 /// one backward pass takes ONE step for all its uses: their samples are stacked (summing the directions of single uses
 /// would not be a proximal step). Uses whose backward passes run separately take separate steps, which autograd adds
-/// up. V itself is not differentiable: backward with create_graph=true throws.
+/// up; so do uses on both sides of a backward pass through the layer, or of a change of its options or observer. V
+/// itself is not differentiable: backward with create_graph=true throws.
 class PROXPROP_API ProximalLayer {
  public:
-  explicit ProximalLayer(ProximalOptions options);
+  ProximalLayer();
   virtual ~ProximalLayer();
-  /// A copy has the options and the observer, and no backward pass in flight.
+  /// A copy has the observer, and no backward pass in flight.
   ProximalLayer(const ProximalLayer& other);
   ProximalLayer& operator=(const ProximalLayer& other);
 
-  const ProximalOptions& proximal_options() const { return options_; }
-  /// May be changed between steps; the next forward pass uses the new ones.
-  void set_proximal_options(ProximalOptions options);
+  /// The step that the layer's `options` ask for now, its kind's defaults filled in. They may be changed between steps,
+  /// here or in `options`; the next forward pass uses the new ones. Throw c10::Error for invalid values.
+  virtual ProximalOptions proximal_options() const = 0;
+  virtual void set_proximal_options(const ProximalOptions& step) = 0;
   void set_tau_theta(double tau_theta);
 
   /// Called after each proximal step of this layer, on the thread that runs backward.
@@ -54,7 +56,6 @@ class PROXPROP_API ProximalLayer {
       const std::vector<at::Tensor>& parameters);
 
  private:
-  ProximalOptions options_;
   StepObserver observer_;
   std::shared_ptr<autograd::ParameterTracker> tracker_;
 };

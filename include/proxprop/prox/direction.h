@@ -10,11 +10,13 @@
 
 namespace proxprop {
 
-/// What numerics did. Everything but `ok` means that the direction is not V to working accuracy.
+/// What the Gram matrix and the solver did. Everything but `ok` means that the direction is not V to working accuracy.
+/// NaN or infinity in the gradient g is not looked for: it shows in the direction. On CUDA only `ok` and `stalled` are
+/// told, since the host does not wait for a factorisation.
 enum class Status {
   ok,
   regularized,  ///< beta I + Gram was not numerically positive definite; a multiple of I was added
-  stalled,      ///< conjugate gradients asked to converge did not
+  stalled,      ///< conjugate gradients with a tolerance did not reach it
   not_finite,   ///< the Gram holds NaN or infinity; the direction is not usable
 };
 
@@ -40,8 +42,9 @@ struct ProximalStep {
 PROXPROP_API ProximalStep
 proximal_direction(const LinearTransfer& transfer, const at::Tensor& grad_output, const ProximalOptions& options);
 
-/// |g' - (beta + phi phi*) applied ..|: the relative residual |M V - phi* g| / |phi* g| in float64 accumulation;
-/// a diagnostic, it costs one application and two adjoints.
+/// The relative residual |M V - phi* g| / |phi* g| with M = I / tau_theta + phi* phi, for a direction of any origin.
+/// The adjoints are accumulated in float64; phi runs in the dtype of the transfer, which bounds what can be seen: give
+/// a float64 transfer to judge a float32 direction. A diagnostic, it costs one application and two adjoints.
 PROXPROP_API double relative_residual(
     const LinearTransfer& transfer,
     const at::Tensor& grad_output,

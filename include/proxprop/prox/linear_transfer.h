@@ -48,6 +48,12 @@ class PROXPROP_API LinearTransfer {
   /// converted.
   virtual std::vector<at::Tensor> accurate_adjoint(const at::Tensor& z) const;
 
+  /// Shape of the output z, unset where it is not known before `apply`.
+  virtual std::optional<std::vector<int64_t>> output_shape() const { return std::nullopt; }
+
+  /// Samples behind an output: what `Scaling::mean` divides by. Default: the rows of `dimensions`, else z's first size.
+  virtual int64_t row_count(const at::Tensor& z) const;
+
   /// Unset where theta is not the matrix of a sample product (then only matrix-free routes work).
   virtual std::optional<Dimensions> dimensions() const { return std::nullopt; }
 
@@ -60,6 +66,8 @@ class PROXPROP_API LinearTransfer {
   /// The sample matrix, and an output (or its gradient) as its rows, [groups, S, O / groups].
   virtual bool has_sample_matrix() const { return false; }
   virtual SampleMatrix sample_matrix() const;
+  /// Bytes that `sample_matrix` takes beyond the input itself.
+  virtual double sample_matrix_bytes() const { return 0; }
   virtual at::Tensor output_rows(const at::Tensor& z) const;
 };
 

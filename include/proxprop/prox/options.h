@@ -11,7 +11,9 @@ namespace proxprop {
 
 /// The exact proximal step: V solves (I / tau_theta + phi* phi) V = dJ/dtheta (paper, eq. 13 and 16) by one Cholesky
 /// factorisation.
-struct Cholesky {};
+struct Cholesky {
+  bool operator==(const Cholesky&) const = default;
+};
 
 /// Which inner products a conjugate gradient iteration uses.
 enum class Coupling {
@@ -28,10 +30,13 @@ struct ConjugateGradient {
   double tolerance = 0.0;
   /// Unset: per output for linear layers, joint for convolutions, as in the paper.
   std::optional<Coupling> coupling = std::nullopt;
+  bool operator==(const ConjugateGradient&) const = default;
 };
 
 /// No proximal step: the direction is the gradient, and training is plain backpropagation.
-struct Gradient {};
+struct Gradient {
+  bool operator==(const Gradient&) const = default;
+};
 
 using Solver = std::variant<Cholesky, ConjugateGradient, Gradient>;
 
@@ -58,6 +63,10 @@ struct ProximalOptions {
   Scaling scaling = Scaling::sum;
   /// Unset: the planner decides (plan.h).
   std::optional<Route> route = std::nullopt;
+  /// Bytes that the step may take beyond what backpropagation takes; the planner leaves out routes that need more,
+  /// unless all do. 0: half of the machine's memory on the CPU, no limit elsewhere.
+  int64_t memory_limit = 0;
+  bool operator==(const ProximalOptions&) const = default;
 };
 
 /// "exact", "cg3", "gradient".

@@ -10,10 +10,13 @@ namespace proxprop {
 
 /// What the planner knows of a problem: sizes, what the transfer offers, what is asked for.
 struct Problem {
+  std::optional<Route> route;  ///< asked for by the caller; then the plan only prices it
+  double memory_limit = 0;     ///< bytes; 0: none
   std::optional<Dimensions> dimensions;
   bool has_sample_matrix = false;
   bool has_feature_gram = false;
   double feature_gram_flops = 0;
+  double sample_matrix_bytes = 0;
   Solver solver = Cholesky{};
 };
 
@@ -21,6 +24,7 @@ struct Problem {
 struct RouteCost {
   Route route = Route::gradient;
   bool possible = false;
+  bool fits = true;     ///< within the memory limit
   double flops = 0;     ///< beyond the gradient that backpropagation computes anyway
   double bytes = 0;     ///< extra memory at its peak
   double relative = 0;  ///< flops / flops of forward and backward (6 S d O)
@@ -33,9 +37,12 @@ struct Plan {
   std::string reason;  ///< one sentence, e.g. "S = 500 < d = 3073: sample Gram, 9.5 % of forward and backward"
 };
 
-PROXPROP_API Problem describe(const LinearTransfer& transfer, const Solver& solver);
+/// Throws c10::Error where `options` asks for a route that the transfer cannot go.
+PROXPROP_API Problem describe(const LinearTransfer& transfer, const ProximalOptions& options);
 
-/// Picks the cheapest possible route. Deterministic in its arguments.
+/// Picks the cheapest possible route that fits the memory limit, or the one that needs the least where none fits.
+/// `Cholesky` goes by a Gram where there is one: conjugate gradients to convergence are only as accurate as the
+/// condition number lets them be. Deterministic in its arguments.
 PROXPROP_API Plan plan(const Problem& problem);
 
 }  // namespace proxprop

@@ -23,6 +23,7 @@ class PROXPROP_API DenseTransfer final : public LinearTransfer {
   at::Tensor apply(at::TensorList theta) const override;
   std::vector<at::Tensor> adjoint(const at::Tensor& z) const override;
   std::vector<at::Tensor> accurate_adjoint(const at::Tensor& z) const override;
+  std::optional<std::vector<int64_t>> output_shape() const override;
   std::optional<Dimensions> dimensions() const override;
   bool has_feature_gram() const override { return true; }
   at::Tensor feature_gram() const override;
@@ -54,12 +55,14 @@ class PROXPROP_API ConvTransfer final : public LinearTransfer {
   at::Tensor apply(at::TensorList theta) const override;
   std::vector<at::Tensor> adjoint(const at::Tensor& z) const override;
   std::vector<at::Tensor> accurate_adjoint(const at::Tensor& z) const override;
+  std::optional<std::vector<int64_t>> output_shape() const override;
   std::optional<Dimensions> dimensions() const override;
   bool has_feature_gram() const override { return true; }
   at::Tensor feature_gram() const override;
   double feature_gram_flops() const override;
   bool has_sample_matrix() const override { return true; }
   SampleMatrix sample_matrix() const override;
+  double sample_matrix_bytes() const override;
   at::Tensor output_rows(const at::Tensor& z) const override;
 
  private:
@@ -91,7 +94,7 @@ class PROXPROP_API FunctionTransfer final : public LinearTransfer {
 /// more than once. The output is the uses' outputs, flattened and joined.
 class PROXPROP_API StackedTransfer final : public LinearTransfer {
  public:
-  /// `output_numels[i]` is the number of elements of the i-th output.
+  /// `output_sizes[i]` is the shape of the i-th use's output.
   StackedTransfer(
       std::vector<std::shared_ptr<const LinearTransfer>> uses, std::vector<std::vector<int64_t>> output_sizes);
 
@@ -99,12 +102,15 @@ class PROXPROP_API StackedTransfer final : public LinearTransfer {
   at::Tensor apply(at::TensorList theta) const override;
   std::vector<at::Tensor> adjoint(const at::Tensor& z) const override;
   std::vector<at::Tensor> accurate_adjoint(const at::Tensor& z) const override;
+  std::optional<std::vector<int64_t>> output_shape() const override;
+  int64_t row_count(const at::Tensor& z) const override;
   std::optional<Dimensions> dimensions() const override;
   bool has_feature_gram() const override;
   at::Tensor feature_gram() const override;
   double feature_gram_flops() const override;
   bool has_sample_matrix() const override;
   SampleMatrix sample_matrix() const override;
+  double sample_matrix_bytes() const override;
   at::Tensor output_rows(const at::Tensor& z) const override;
 
  private:

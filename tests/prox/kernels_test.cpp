@@ -1,0 +1,221 @@
+// The register-tiled kernels against ATen in float64. Run once per instruction set (PROXPROP_INSTRUCTION_SET).
+
+#include "support/dense_reference.h"
+
+#include "prox/conjugate_gradient.h"
+#include "prox/conv_gram.h"
+#include "prox/conv_weight_gradient.h"
+#include "prox/dense_product.h"
+#include "prox/eigenbasis.h"
+#include "prox/symmetric_gram.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <limits>
+
+namespace proxprop::testing {
+namespace {
+
+int64_t size_up_to(int largest) {
+  return *rc::gen::inRange(1, largest + 1);
+}
+
+// A random matrix with one of the layouts that callers hand over.
+at::Tensor matrix(int64_t rows, int64_t columns, at::ScalarType dtype) {
+  const auto values = at::randn({rows, columns}, at::kDouble).to(dtype);
+  switch (*rc::gen::inRange(0, 3)) {
+    case 0: return values;
+    case 1: return values.t().contiguous().t();
+    default: return at::cat({values, values}, 1).narrow(1, 0, columns);
+  }
+}
+
+RC_GTEST_PROP(DenseProduct, EqualsFloat64ProductForAnyShapeAndLayout, ()) {
+  const auto m = size_up_to(150), k = size_up_to(1200), n = size_up_to(150);
+  for (const auto dtype : {at::kFloat, at::kDouble}) {
+    const auto a = matrix(m, k, dtype), b = matrix(k, n, dtype);
+    const auto reference = at::mm(a.to(at::kDouble), b.to(at::kDouble));
+    RC_ASSERT(relative_error(matrix_product(a, b), reference) <= (dtype == at::kFloat ? 1e-6 : 1e-14));
+    RC_ASSERT(relative_error(accurate_product(a, b), reference) <= 1e-14);
+  }
+}
+
+RC_GTEST_PROP(SymmetricGram, EqualsFloat64ProductForAnyShapeAndLayout, ()) {
+  const auto n = size_up_to(200), k = size_up_to(1200);
+  for (const auto dtype : {at::kFloat, at::kDouble}) {
+    const auto x = matrix(n, k, dtype);
+    const auto wide = x.to(at::kDouble);
+    const auto gram = symmetric_gram(x);
+    RC_ASSERT(relative_error(gram, at::mm(wide, wide.t())) <= 1e-14);
+    RC_ASSERT(gram.equal(gram.t()));
+  }
+}
+
+TEST(DenseProduct, DoesNotDependOnTheNumberOfThreads) {
+  at::manual_seed(0);
+  const auto a = at::randn({300, 700}), b = at::randn({700, 500});
+  const auto threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const auto one = matrix_product(a, b);
+  const auto gram = symmetric_gram(a);
+  at::set_num_threads(3);
+  EXPECT_TRUE(matrix_product(a, b).equal(one));
+  EXPECT_TRUE(symmetric_gram(a).equal(gram));
+  at::set_num_threads(threads);
+}
+
+TEST(DenseProduct, EmptyAndNanBehaveAsInAten) {
+  EXPECT_TRUE(matrix_product(at::ones({3, 0}), at::ones({0, 4})).equal(at::zeros({3, 4})));
+  EXPECT_EQ(matrix_product(at::ones({0, 3}), at::ones({3, 4})).sizes(), at::IntArrayRef({0, 4}));
+  auto a = at::ones({200, 300});
+  a[7][3] = std::numeric_limits<float>::quiet_NaN();
+  const auto product = matrix_product(a, at::ones({300, 100}));
+  EXPECT_TRUE(product[7].isnan().all().item<bool>());
+  EXPECT_EQ(product.isnan().sum().item<int64_t>(), 100);
+}
+
+struct Convolution {
+  std::vector<int64_t> input;
+  ConvGeometry geometry;
+
+  std::vector<int64_t> output_size() const {
+    std::vector<int64_t> sizes;
+    for (size_t i = 0; i < geometry.kernel_size.size(); ++i) {
+      const auto reach = (geometry.kernel_size[i] - 1) * geometry.dilation[i];
+      sizes.push_back((input[2 + i] + 2 * geometry.padding[i] - reach - 1) / geometry.stride[i] + 1);
+    }
+    return sizes;
+  }
+};
+
+// Any geometry whose kernel fits the padded image.
+Convolution any_convolution(int64_t dims, bool unit_stride) {
+  Convolution c;
+  const auto groups = size_up_to(3);
+  c.geometry.groups = groups;
+  c.geometry.out_channels = groups * size_up_to(9);
+  c.input = {size_up_to(5), groups * size_up_to(9)};
+  for (int64_t i = 0; i < dims; ++i) {
+    const auto kernel = size_up_to(dims == 3 ? 3 : 5), dilation = size_up_to(3);
+    const auto padding = *rc::gen::inRange<int64_t>(0, 5);
+    const auto least = std::max<int64_t>(1, (kernel - 1) * dilation + 1 - 2 * padding);
+    c.geometry.kernel_size.push_back(kernel);
+    c.geometry.dilation.push_back(dilation);
+    c.geometry.padding.push_back(padding);
+    c.geometry.stride.push_back(unit_stride ? 1 : size_up_to(3));
+    c.input.push_back(least + *rc::gen::inRange<int64_t>(0, dims == 3 ? 4 : 12));
+  }
+  return c;
+}
+
+RC_GTEST_PROP(ConvGram, LagsEqualPatchesForAnyGeometry, ()) {
+  const auto c = any_convolution(size_up_to(2), /*unit_stride=*/true);
+  const auto x = at::randn(c.input, at::kDouble);
+  const auto reference = conv_gram_by_patches(x, c.geometry, c.output_size());
+  RC_ASSERT(relative_error(conv_gram_by_lags(x, c.geometry), reference) <= 1e-12);
+  RC_ASSERT(relative_error(conv_gram_by_lags(x.to(at::kFloat), c.geometry), reference) <= 1e-5);
+}
+
+RC_GTEST_PROP(ConvGram, WindowsEqualPatchesForAnyGeometry, ()) {
+  const auto c = any_convolution(size_up_to(3), /*unit_stride=*/false);
+  const auto x = at::randn(c.input, at::kDouble);
+  const auto reference = conv_gram_by_patches(x, c.geometry, c.output_size());
+  RC_ASSERT(relative_error(conv_gram_by_windows(x, c.geometry, c.output_size()), reference) <= 1e-12);
+  RC_ASSERT(relative_error(conv_gram_by_windows(x.to(at::kFloat), c.geometry, c.output_size()), reference) <= 1e-5);
+}
+
+RC_GTEST_PROP(ConvWeightGradient, EqualsAtensForAnyGeometry, ()) {
+  const auto c = any_convolution(size_up_to(3), /*unit_stride=*/false);
+  auto x = at::randn(c.input, at::kDouble);
+  std::vector<int64_t> size{c.input[0], c.geometry.out_channels};
+  for (const auto n : c.output_size()) {
+    size.push_back(n);
+  }
+  const auto g = at::randn(size, at::kDouble);
+  std::vector<int64_t> shape{c.geometry.out_channels, c.input[1] / c.geometry.groups};
+  shape.insert(shape.end(), c.geometry.kernel_size.begin(), c.geometry.kernel_size.end());
+  const auto reference = std::get<1>(at::convolution_backward(
+      g, x, at::empty(shape, x.options()), at::OptionalIntArrayRef(), c.geometry.stride, c.geometry.padding,
+      c.geometry.dilation, false, std::vector<int64_t>(c.geometry.kernel_size.size(), 0), c.geometry.groups,
+      {false, true, false}));
+  RC_ASSERT(relative_error(conv_weight_gradient(x, g, c.geometry), reference) <= 1e-12);
+  // Channels last, and a gradient whose images and channels are expanded.
+  if (x.dim() == 4) {
+    x = x.contiguous(at::MemoryFormat::ChannelsLast);
+    RC_ASSERT(relative_error(conv_weight_gradient(x, g, c.geometry), reference) <= 1e-12);
+  }
+  const auto flat = g.narrow(0, 0, 1).expand_as(g);
+  RC_ASSERT(
+      relative_error(
+          conv_weight_gradient(x, flat, c.geometry), conv_weight_gradient(x, flat.contiguous(), c.geometry)) <= 1e-12);
+}
+
+// Float32 sums over 2e5 positions would lose five digits; the kernels hand over to float64 in time.
+TEST(ConvGram, KeepsItsDigitsOverManyPositions) {
+  at::manual_seed(0);
+  const auto x = at::rand({60, 3, 64, 64});
+  const ConvGeometry geometry{4, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1};
+  const auto reference = conv_gram_by_patches(x.to(at::kDouble), geometry, {64, 64});
+  EXPECT_LE(relative_error(conv_gram_by_lags(x, geometry), reference), 1e-7);
+  EXPECT_LE(relative_error(conv_gram_by_windows(x, geometry, {64, 64}), reference), 1e-7);
+}
+
+// The textbook iteration on M = beta I + A^T A itself, column by column.
+at::Tensor textbook(const at::Tensor& a, double beta, const at::Tensor& c, int64_t iterations) {
+  const auto m = at::mm(a.t(), a) + beta * at::eye(a.size(1), at::kDouble);
+  auto x = at::zeros({a.size(1), c.size(1)}, at::kDouble);
+  auto r = at::mm(a.t(), c);
+  auto p = r.clone();
+  for (int64_t i = 0; i < iterations; ++i) {
+    const auto squared = r.square().sum(0);
+    const auto image = at::mm(m, p);
+    const auto step = squared / (p * image).sum(0);
+    x = x + step * p;
+    r = r - step * image;
+    p = r + r.square().sum(0) / squared * p;
+  }
+  return x;
+}
+
+RC_GTEST_PROP(Eigenbasis, ConjugateGradientIsTheTextbookIteration, ()) {
+  const auto samples = size_up_to(20), inputs = samples + size_up_to(30), outputs = size_up_to(40);
+  const auto iterations = size_up_to(4);
+  const auto a = at::randn({samples, inputs}, at::kDouble), c = at::randn({samples, outputs}, at::kDouble);
+  const auto basis = eigenbasis(at::mm(a, a.t()).unsqueeze(0));
+  const auto rotated = at::matmul(basis.vectors.transpose(1, 2), c);
+  const auto solution = conjugate_gradient_in_eigenbasis(basis, 3.0, rotated, iterations, 0.0);
+  const auto x = at::mm(a.t(), at::matmul(basis.vectors, solution.coefficients)[0]);
+  RC_PRE(iterations <= samples);
+  RC_ASSERT(relative_error(x, textbook(a, 3.0, c, iterations)) <= 1e-9);
+}
+
+TEST(Eigenbasis, ToleranceEndsEachColumnAndSaysSo) {
+  at::manual_seed(0);
+  const auto a = at::randn({10, 30}, at::kDouble), c = at::randn({10, 50}, at::kDouble);
+  const auto basis = eigenbasis(at::mm(a, a.t()).unsqueeze(0));
+  const auto rotated = at::matmul(basis.vectors.transpose(1, 2), c);
+  EXPECT_FALSE(conjugate_gradient_in_eigenbasis(basis, 1.0, rotated, 2, 1e-12).converged);
+  const auto solution = conjugate_gradient_in_eigenbasis(basis, 1.0, rotated, 60, 1e-12);
+  EXPECT_TRUE(solution.converged);
+  const auto exact = rotated / (basis.values.unsqueeze(-1) + 1.0);
+  EXPECT_LE(relative_error(solution.coefficients, exact), 1e-10);
+}
+
+TEST(Eigenbasis, NanAndZeroColumns) {
+  auto gram = at::eye(4, at::kDouble).unsqueeze(0);
+  auto right = at::ones({1, 4, 3}, at::kDouble);
+  right.select(2, 1).zero_();
+  right.select(2, 2).fill_(std::numeric_limits<double>::quiet_NaN());
+  const auto x = conjugate_gradient_in_eigenbasis(eigenbasis(gram), 1.0, right, 3, 0.0).coefficients[0];
+  EXPECT_LE((x.select(1, 0) - 0.5).abs().max().item<double>(), 1e-14);
+  EXPECT_TRUE(x.select(1, 1).equal(at::zeros({4}, at::kDouble)));
+  EXPECT_TRUE(x.select(1, 2).isnan().all().item<bool>());
+  gram[0][1][2] = std::numeric_limits<double>::infinity();
+  EXPECT_TRUE(eigenbasis(gram).vectors.isnan().all().item<bool>());
+}
+
+}  // namespace
+}  // namespace proxprop::testing
