@@ -2,7 +2,7 @@
 
 #include "prox/conv_gram.h"
 #include "prox/conv_unfold.h"
-#include "prox/conv_weight_gradient.h"
+#include "prox/conv_gradient.h"
 
 #include <ATen/ATen.h>
 
@@ -127,13 +127,14 @@ std::vector<at::Tensor> ConvTransfer::adjoint(const at::Tensor& z) const {
 }
 
 std::vector<at::Tensor> ConvTransfer::accurate_adjoint(const at::Tensor& z) const {
-  std::vector<at::Tensor> theta;
-  if (trained_.weight) {
-    theta.push_back(conv_weight_gradient(input_, z, geometry_));
-  }
-  if (trained_.bias) {
+  if (!trained_.weight) {
     // ATen sums the positions of one image pairwise; the images are summed in float64.
-    theta.push_back(z.sum(dims_from(2, z.dim() - 2)).sum({0}, /*keepdim=*/false, at::kDouble));
+    return {z.sum(dims_from(2, z.dim() - 2)).sum({0}, /*keepdim=*/false, at::kDouble)};
+  }
+  auto gradient = conv_gradient(input_, z, geometry_);
+  std::vector<at::Tensor> theta{std::move(gradient.weight)};
+  if (trained_.bias) {
+    theta.push_back(std::move(gradient.bias));
   }
   return theta;
 }

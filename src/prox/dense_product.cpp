@@ -20,6 +20,8 @@ constexpr int64_t depth_of_pass = 512;
 // Rows of the left operand that one task multiplies with its strips: they stay in the second-level cache meanwhile.
 constexpr int64_t rows_of_task = 128;
 constexpr int64_t strips_of_task = 4;
+// Rows of the left operand that are packed at a time; a multiple of `rows_of_task`.
+constexpr int64_t rows_packed_at_a_time = 1024;
 // Below this many multiplications threads cost more than they save.
 constexpr int64_t smallest_parallel_product = int64_t(1) << 18;
 // Below this many multiplications packing costs more than the faster tile saves.
@@ -155,7 +157,8 @@ template <typename T, typename Sum>
 at::Tensor product_of_tensors(const at::Tensor& a, const at::Tensor& b) {
   constexpr bool wide = sizeof(Sum) == sizeof(double);
   auto out = at::empty({a.size(0), b.size(1)}, a.options().dtype(wide ? at::kDouble : at::kFloat));
-  dense_product<T, Sum>(operand_of<T>(a, 0), operand_of<T>(b, 1), out.template mutable_data_ptr<Sum>(), b.size(1), Part::all);
+  dense_product<T, Sum>(
+      operand_of<T>(a, 0), operand_of<T>(b, 1), out.template mutable_data_ptr<Sum>(), b.size(1), Part::all);
   return out;
 }
 
@@ -172,35 +175,47 @@ void dense_product(const Operand<T>& a, const Operand<T>& b, Sum* out, int64_t o
   const auto largest_depth = (a.depth + passes - 1) / passes;
   const auto panel_stride = largest_depth * lanes;
   // Whole strips: the tiles read panels beyond the last row.
-  const auto a_panels = round_up(a.rows, lanes) / lanes;
   const auto b_panels = round_up(b.rows, width) / lanes;
-  Sum* const b_storage = panel_storage<Sum>(0, std::max(a_panels, b_panels) * panel_stride);
-  Sum* const a_storage = same ? b_storage : panel_storage<Sum>(1, a_panels * panel_stride);
+  const auto block_rows = same ? a.rows : std::min(a.rows, rows_packed_at_a_time);
+  Sum* const b_storage = panel_storage<Sum>(0, b_panels * panel_stride);
+  Sum* const a_storage = same ? b_storage : panel_storage<Sum>(1, round_up(block_rows, lanes) / lanes * panel_stride);
 
-  const auto row_tasks = (a.rows + rows_of_task - 1) / rows_of_task;
   const auto strips = (b.rows + width - 1) / width;
   const auto strips_per_task = part == Part::lower ? 1 : strips_of_task;
   const auto strip_tasks = (strips + strips_per_task - 1) / strips_per_task;
   for (int64_t pass = 0; pass < passes; ++pass) {
     const auto first = pass * largest_depth;
     const auto depth = std::min(largest_depth, a.depth - first);
-    in_parallel(b_panels + (same ? 0 : a_panels), threaded, [&](int64_t panel) {
-      if (panel < b_panels) {
-        pack_panel(b, std::min(panel * lanes, b.rows), first, depth, lanes, b_storage + panel * panel_stride);
-      } else {
-        panel -= b_panels;
-        pack_panel(a, panel * lanes, first, depth, lanes, a_storage + panel * panel_stride);
-      }
+    in_parallel(b_panels, threaded, [&](int64_t panel) {
+      pack_panel(b, std::min(panel * lanes, b.rows), first, depth, lanes, b_storage + panel * panel_stride);
     });
-    const Pass<Sum> multiply{a_storage, b_storage, panel_stride, depth,    a.rows,
-                             b.rows,    out,       out_stride,   pass > 0, part};
-    in_parallel(row_tasks * strip_tasks, threaded, [&](int64_t task) {
-      const auto row = task / strip_tasks * rows_of_task;
-      const auto first_strip = task % strip_tasks * strips_per_task;
-      for (auto strip = first_strip; strip < std::min(strips, first_strip + strips_per_task); ++strip) {
-        multiply.strip(row, std::min(a.rows, row + rows_of_task), strip * width);
+    for (int64_t block = 0; block < a.rows; block += block_rows) {
+      const auto last_row = std::min(a.rows, block + block_rows);
+      if (!same) {
+        in_parallel((last_row - block + lanes - 1) / lanes, threaded, [&](int64_t panel) {
+          pack_panel(a, block + panel * lanes, first, depth, lanes, a_storage + panel * panel_stride);
+        });
       }
-    });
+      const Pass<Sum> multiply{
+          a_storage - block / lanes * panel_stride,
+          b_storage,
+          panel_stride,
+          depth,
+          a.rows,
+          b.rows,
+          out,
+          out_stride,
+          pass > 0,
+          part};
+      const auto row_tasks = (last_row - block + rows_of_task - 1) / rows_of_task;
+      in_parallel(row_tasks * strip_tasks, threaded, [&](int64_t task) {
+        const auto row = block + task / strip_tasks * rows_of_task;
+        const auto first_strip = task % strip_tasks * strips_per_task;
+        for (auto strip = first_strip; strip < std::min(strips, first_strip + strips_per_task); ++strip) {
+          multiply.strip(row, std::min(last_row, row + rows_of_task), strip * width);
+        }
+      });
+    }
   }
 }
 

@@ -109,7 +109,8 @@ class Correlation {
     }
   }
 
-  std::vector<at::Tensor> run(const std::vector<Pairing>& pairings) const {
+  // With `totals` [groups, channels] float64, also the sums of the left channels.
+  std::vector<at::Tensor> run(const std::vector<Pairing>& pairings, at::Tensor* totals) const {
     const auto images = right_.images.size(0);
     const auto image_bytes = std::max<int64_t>(1, numel(right_.padded_size()) * right_.channels * int64_t(sizeof(T)));
     const auto per_block = std::clamp<int64_t>(block_bytes / image_bytes, 1, std::max<int64_t>(1, images));
@@ -121,6 +122,9 @@ class Correlation {
 
     auto sums = at::zeros({threads, groups_, sums_numel_}, at::dtype(at::kDouble));
     double* data = sums.mutable_data_ptr<double>();
+    const auto channels = left_ ? left_->size(1) / groups_ : 0;
+    auto channel_sums = at::zeros({threads, groups_, totals != nullptr ? channels : 0}, sums.options());
+    double* totals_data = channel_sums.mutable_data_ptr<double>();
     at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
       for (auto thread = begin; thread < end; ++thread) {
         PackedImages<T> packed(right_, per_block, furthest_ + kernels<T>().lanes);
@@ -133,9 +137,15 @@ class Correlation {
           for (const auto& tiles : tiles_) {
             add_block(a, packed, count, tiles, data + (thread * groups_ + group) * sums_numel_ + tiles.sums_offset);
           }
+          if (totals != nullptr) {
+            add_totals(a, count, channels, totals_data + (thread * groups_ + group) * channels);
+          }
         }
       }
     });
+    if (totals != nullptr) {
+      *totals = channel_sums.sum(0);
+    }
     return split(threads == 1 ? sums[0] : sums.sum(0), pairings);
   }
 
@@ -155,6 +165,16 @@ class Correlation {
     return {
         left_->template const_data_ptr<T>() + first * image + group * group_stride, image, channel,
         extent(left_->strides().slice(2), 0)};
+  }
+
+  // The left side's positions lie densely in each channel (checked by the caller).
+  void add_totals(const LeftSide& a, int64_t images, int64_t channels, double* totals) const {
+    const auto positions = left_->numel() / std::max<int64_t>(1, left_->size(0) * left_->size(1));
+    for (int64_t n = 0; n < images; ++n) {
+      for (int64_t c = 0; c < channels; ++c) {
+        totals[c] += kernels<T>().sum(a.data + n * a.image + c * a.channel, positions);
+      }
+    }
   }
 
   // Cuts the positions of a block into pieces of few terms: whole images where they are small and
@@ -265,17 +285,38 @@ int64_t Signal::elements(const Extent& shift) const {
   return ((shift[0] * padded[1] + shift[1]) * padded[2] + shift[2]) * channels;
 }
 
-std::vector<at::Tensor> correlate(
-    const std::optional<at::Tensor>& left, const Signal& right, int64_t groups, const std::vector<Pairing>& pairings) {
+namespace {
+
+std::vector<at::Tensor> correlate_typed(
+    const std::optional<at::Tensor>& left,
+    const Signal& right,
+    int64_t groups,
+    const std::vector<Pairing>& pairings,
+    at::Tensor* totals) {
   if (left) {
     TORCH_INTERNAL_ASSERT(
         left->size(0) == right.images.size(0) && left->scalar_type() == right.images.scalar_type(),
         "both sides of a correlation have the same images");
   }
   if (right.images.scalar_type() == at::kDouble) {
-    return Correlation<double>(left, right, groups, pairings).run(pairings);
+    return Correlation<double>(left, right, groups, pairings).run(pairings, totals);
   }
-  return Correlation<float>(left, right, groups, pairings).run(pairings);
+  return Correlation<float>(left, right, groups, pairings).run(pairings, totals);
+}
+
+}  // namespace
+
+std::vector<at::Tensor> correlate(
+    const std::optional<at::Tensor>& left, const Signal& right, int64_t groups, const std::vector<Pairing>& pairings) {
+  return correlate_typed(left, right, groups, pairings, nullptr);
+}
+
+CorrelationAndTotals correlate_with_totals(
+    const at::Tensor& left, const Signal& right, int64_t groups, const Pairing& pairing) {
+  const auto dense = left.contiguous();
+  CorrelationAndTotals result;
+  result.sums = correlate_typed(dense, right, groups, {pairing}, &result.totals).front();
+  return result;
 }
 
 }  // namespace proxprop

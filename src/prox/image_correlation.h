@@ -61,4 +61,13 @@ struct Pairing {
 std::vector<at::Tensor> correlate(
     const std::optional<at::Tensor>& left, const Signal& right, int64_t groups, const std::vector<Pairing>& pairings);
 
+/// The same with one pairing over all positions of `left`, and the sum of each left channel over images and positions,
+/// [groups, left length], taken while the images are in cache.
+struct CorrelationAndTotals {
+  at::Tensor sums;
+  at::Tensor totals;
+};
+CorrelationAndTotals correlate_with_totals(
+    const at::Tensor& left, const Signal& right, int64_t groups, const Pairing& pairing);
+
 }  // namespace proxprop

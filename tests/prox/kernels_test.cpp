@@ -4,7 +4,7 @@
 
 #include "prox/conjugate_gradient.h"
 #include "prox/conv_gram.h"
-#include "prox/conv_weight_gradient.h"
+#include "prox/conv_gradient.h"
 #include "prox/dense_product.h"
 #include "prox/eigenbasis.h"
 #include "prox/symmetric_gram.h"
@@ -127,7 +127,7 @@ RC_GTEST_PROP(ConvGram, WindowsEqualPatchesForAnyGeometry, ()) {
   RC_ASSERT(relative_error(conv_gram_by_windows(x.to(at::kFloat), c.geometry, c.output_size()), reference) <= 1e-5);
 }
 
-RC_GTEST_PROP(ConvWeightGradient, EqualsAtensForAnyGeometry, ()) {
+RC_GTEST_PROP(ConvGradient, EqualsAtensForAnyGeometry, ()) {
   const auto c = any_convolution(size_up_to(3), /*unit_stride=*/false);
   auto x = at::randn(c.input, at::kDouble);
   std::vector<int64_t> size{c.input[0], c.geometry.out_channels};
@@ -141,16 +141,17 @@ RC_GTEST_PROP(ConvWeightGradient, EqualsAtensForAnyGeometry, ()) {
       g, x, at::empty(shape, x.options()), at::OptionalIntArrayRef(), c.geometry.stride, c.geometry.padding,
       c.geometry.dilation, false, std::vector<int64_t>(c.geometry.kernel_size.size(), 0), c.geometry.groups,
       {false, true, false}));
-  RC_ASSERT(relative_error(conv_weight_gradient(x, g, c.geometry), reference) <= 1e-12);
+  RC_ASSERT(relative_error(conv_gradient(x, g, c.geometry).weight, reference) <= 1e-12);
+  RC_ASSERT(relative_error(conv_gradient(x, g, c.geometry).bias, g.flatten(2).sum(at::IntArrayRef({0, 2}))) <= 1e-12);
   // Channels last, and a gradient whose images and channels are expanded.
   if (x.dim() == 4) {
     x = x.contiguous(at::MemoryFormat::ChannelsLast);
-    RC_ASSERT(relative_error(conv_weight_gradient(x, g, c.geometry), reference) <= 1e-12);
+    RC_ASSERT(relative_error(conv_gradient(x, g, c.geometry).weight, reference) <= 1e-12);
   }
   const auto flat = g.narrow(0, 0, 1).expand_as(g);
   RC_ASSERT(
       relative_error(
-          conv_weight_gradient(x, flat, c.geometry), conv_weight_gradient(x, flat.contiguous(), c.geometry)) <= 1e-12);
+          conv_gradient(x, flat, c.geometry).weight, conv_gradient(x, flat.contiguous(), c.geometry).weight) <= 1e-12);
 }
 
 // Float32 sums over 2e5 positions would lose five digits; the kernels hand over to float64 in time.

@@ -58,6 +58,7 @@ struct Kernels {
   void (*dense)(const DenseTile<T>&);                ///< full tiles only
   TileShape (*correlation_shape)(int64_t channels);  ///< the tile to cut `channels` rows into
   void (*correlation)(const CorrelationTile<T>&);
+  double (*sum)(const T* values, int64_t count);  ///< in T over few terms per lane, then in float64
 };
 
 template <typename T>

@@ -115,6 +115,31 @@ void correlation_tile(const CorrelationTile<T>& tile) {
   }
 }
 
+// Terms per lane that are summed in T.
+constexpr int64_t terms_of_sum = 32;
+
+template <typename T>
+double sum(const T* values, int64_t count) {
+  double total = 0;
+  int64_t i = 0;
+  while (i + lanes<T> <= count) {
+    double wide[lanes<T>] = {};
+    const auto last = std::min(count - lanes<T>, i + (terms_of_sum - 1) * lanes<T>);
+    Vector<T> partial = {};
+    for (; i <= last; i += lanes<T>) {
+      partial += load(values + i);
+    }
+    add_to_double(wide, partial);
+    for (const double lane : wide) {
+      total += lane;
+    }
+  }
+  for (; i < count; ++i) {
+    total += double(values[i]);
+  }
+  return total;
+}
+
 // Width that leaves room for the operands: Height * Width + Width + 1 registers.
 constexpr int correlation_width(int height) {
   return std::max(1, (PROXPROP_REGISTERS - 1) / (height + 1));
@@ -151,7 +176,8 @@ TileShape correlation_shape(int64_t channels) {
 
 template <typename T>
 const Kernels<T> table{
-    lanes<T>, {dense_height<T>, dense_width}, dense_tile<T>, correlation_shape, narrow_to_height<T, largest_height>,
+    lanes<T>,          {dense_height<T>, dense_width},      dense_tile<T>,
+    correlation_shape, narrow_to_height<T, largest_height>, sum<T>,
 };
 
 using Doubles = Vector<double>;

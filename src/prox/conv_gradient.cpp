@@ -1,4 +1,4 @@
-#include "prox/conv_weight_gradient.h"
+#include "prox/conv_gradient.h"
 
 #include "prox/conv_windows.h"
 
@@ -14,20 +14,22 @@ namespace {
 constexpr int64_t images_per_partial_sum = 8;
 
 // weight[o, c, u] = sum over n, p of g[n, o, p] x~[n, c, p + u - pad]: the outer products of g and the windows.
-at::Tensor by_windows(const at::Tensor& input, const at::Tensor& grad_output, const ConvGeometry& geometry) {
+ConvGradient by_windows(const at::Tensor& input, const at::Tensor& grad_output, const ConvGeometry& geometry) {
   const auto windows = window_signal(input, geometry);
   const Pairing pairing{
       extent(grad_output.sizes().slice(2), 1),
       {0, geometry.out_channels / geometry.groups},
       window_runs(windows, geometry)};
   // [groups, O / groups, taps * C]
-  const auto sums = correlate(grad_output, windows, geometry.groups, {pairing}).front();
+  const auto result = correlate_with_totals(grad_output, windows, geometry.groups, pairing);
   std::vector<int64_t> shape{geometry.out_channels, windows.channels};
   shape.insert(shape.end(), geometry.kernel_size.begin(), geometry.kernel_size.end());
-  return sums.view({geometry.out_channels, -1, windows.channels}).transpose(1, 2).reshape(shape);
+  return {
+      result.sums.view({geometry.out_channels, -1, windows.channels}).transpose(1, 2).reshape(shape),
+      result.totals.view({geometry.out_channels})};
 }
 
-at::Tensor by_partial_sums(const at::Tensor& input, const at::Tensor& grad_output, const ConvGeometry& geometry) {
+ConvGradient by_partial_sums(const at::Tensor& input, const at::Tensor& grad_output, const ConvGeometry& geometry) {
   std::vector<int64_t> shape{geometry.out_channels, input.size(1) / geometry.groups};
   shape.insert(shape.end(), geometry.kernel_size.begin(), geometry.kernel_size.end());
   auto sum = at::zeros(shape, input.options().dtype(at::kDouble));
@@ -41,12 +43,16 @@ at::Tensor by_partial_sums(const at::Tensor& input, const at::Tensor& grad_outpu
         geometry.stride, geometry.padding, geometry.dilation, /*transposed=*/false, no_output_padding, geometry.groups,
         {false, true, false})));
   }
-  return sum;
+  std::vector<int64_t> positions;
+  for (int64_t i = 2; i < grad_output.dim(); ++i) {
+    positions.push_back(i);
+  }
+  return {sum, grad_output.sum(positions).sum({0}, /*keepdim=*/false, at::kDouble)};
 }
 
 }  // namespace
 
-at::Tensor conv_weight_gradient(const at::Tensor& input, const at::Tensor& grad_output, const ConvGeometry& geometry) {
+ConvGradient conv_gradient(const at::Tensor& input, const at::Tensor& grad_output, const ConvGeometry& geometry) {
   return input.is_cpu() ? by_windows(input, grad_output, geometry) : by_partial_sums(input, grad_output, geometry);
 }
 
