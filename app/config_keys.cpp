@@ -73,6 +73,12 @@ std::vector<Key> make_keys() {
        "validate on the last N training records; -1: the data set's own split",
        {},
        at_least(-1)},
+      {"data",
+       "normalization",
+       data<&DataConfig::normalization>(),
+       "pixels as they are between 0 and 1; less the training records' mean of each channel; also divided by their "
+       "standard deviation",
+       {"none", "center", "standardize"}},
 
       {"model", "name", model<&ModelConfig::name>(), "the paper's two networks", {"mlp", "convnet"}},
       {"model",

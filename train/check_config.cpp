@@ -1,5 +1,6 @@
 #include "train/check_config.h"
 
+#include "train/data/normalization.h"
 #include "train/errors.h"
 #include "train/layer_spec.h"
 #include "train/records/config_json.h"
@@ -58,6 +59,7 @@ void check_train(const TrainConfig& train) {
 }  // namespace
 
 void check_config(const Config& config, int64_t train_records) {
+  check_normalization(config.data.normalization);
   check_train(config.train);
   require<ConfigError>(train_records >= 1, "there are no training records");
   if (config.optimizer.name == "lbfgs")

@@ -14,6 +14,9 @@ struct DataConfig {
   std::string dir;                ///< folder that holds the files; empty: $PROXPROP_DATA, then the embedded data set
   int64_t train_size = 0;         ///< first N training records are used for training; 0: all but the validation ones
   int64_t validation_size = -1;   ///< last N training records validate; -1: the data set's default (CIFAR-10: 5,000)
+  /// none: pixels in [0, 1] | center: less the training records' mean of the channel | standardize: also divided by
+  /// their standard deviation of it. See train/data/normalization.h.
+  std::string normalization = "none";
 };
 
 /// [model]

@@ -2,6 +2,7 @@
 
 #include "train/check_config.h"
 #include "train/data/batch.h"
+#include "train/data/normalization.h"
 #include "train/errors.h"
 #include "train/evaluation.h"
 #include "train/model_state.h"
@@ -25,7 +26,7 @@ const Config& checked(const Config& config, const Dataset& dataset) {
 LabelledImages on_device(const LabelledImages& data, at::Device device) {
   if (data.records() == 0)
     return data;
-  return {data.images.to(device), data.labels.to(device)};
+  return {data.images.to(device), data.labels.to(device), data.pixels};
 }
 
 Dataset on_device(Dataset data, at::Device device) {
@@ -59,7 +60,7 @@ TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const Tra
       device_(select_device(config.train.device)),
       dtype_(select_dtype(config.train.dtype)),
       execution_(config.train),
-      data_(on_device(dataset, device_)),
+      data_(on_device(normalized(dataset, config.data.normalization), device_)),
       layers_(model_layers(config.model, data_.train.images.sizes().slice(1).vec(), data_.classes)),
       model_(seeded_model(layers_, config, device_, dtype_)),
       optimizer_(make_optimizer(config.optimizer, *model_)),

@@ -185,6 +185,18 @@ TEST(Resume, RefusesAnotherRunsCheckpoint) {
   EXPECT_THROW(train(small_config(), banded_dataset(80), options_for(recorder, folder.path(), true)), ConfigError);
 }
 
+TEST(Resume, RefusesAnotherNormalization) {
+  const TemporaryFolder folder;
+  Recorder recorder;
+  Config config = small_config();
+  config.data.normalization = "center";
+  train(config, banded_dataset(), options_for(recorder, folder.path()));
+  config.data.normalization = "standardize";
+  const std::string message =
+      message_of<ConfigError>([&] { train(config, banded_dataset(), options_for(recorder, folder.path(), true)); });
+  EXPECT_NE(message.find("data.normalization"), std::string::npos) << message;
+}
+
 TEST(Resume, WithoutItAFolderWithCheckpointsIsRefused) {
   const TemporaryFolder folder;
   Recorder recorder;

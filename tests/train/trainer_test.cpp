@@ -6,6 +6,7 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <set>
 
 namespace proxprop::train {
 namespace {
@@ -62,6 +63,26 @@ TEST(Trainer, TheSameSeedGivesTheSameRunAndAnotherSeedAnother) {
   train(config, banded_dataset(), options_for(third));
   EXPECT_EQ(first.epochs.back().train_loss, second.epochs.back().train_loss);
   EXPECT_NE(first.epochs.back().train_loss, third.epochs.back().train_loss);
+}
+
+TEST(Trainer, NormalizationReachesTheNetworkInTrainingAndEvaluation) {
+  Config config = small_config();
+  config.model.layers = {"flatten"};  // then only the output layer is trained
+  config.model.hidden.clear();
+  config.method.name = "backprop";
+  std::vector<double> losses;
+  for (const std::string name : {"none", "center", "standardize"}) {
+    config.data.normalization = name;
+    Recorder recorder;
+    train(config, banded_dataset(), options_for(recorder));
+    for (const double loss : {recorder.steps[0].loss, recorder.epochs[0].train_loss, recorder.epochs[0].test_loss})
+      losses.push_back(loss);
+  }
+  const std::set<double> different(losses.begin(), losses.end());
+  EXPECT_EQ(different.size(), losses.size());
+  config.data.normalization = "whiten";
+  Recorder recorder;
+  EXPECT_THROW(train(config, banded_dataset(), options_for(recorder)), DataError);
 }
 
 TEST(Trainer, AllMethodsStartFromTheSameLoss) {

@@ -24,6 +24,7 @@ void visit_members(Section& data, Visit&& visit) {
   visit("dir", data.dir);
   visit("train_size", data.train_size);
   visit("validation_size", data.validation_size);
+  visit("normalization", data.normalization);
 }
 
 template <Is<ModelConfig> Section, class Visit>

@@ -20,7 +20,7 @@ rc::Gen<double> any_number() {
 Config any_config() {
   const auto text = [] { return *rc::gen::string<std::string>().as("text"); };
   Config config;
-  config.data = {text(), text(), *rc::gen::arbitrary<int64_t>(), *rc::gen::arbitrary<int64_t>()};
+  config.data = {text(), text(), *rc::gen::arbitrary<int64_t>(), *rc::gen::arbitrary<int64_t>(), text()};
   config.model = {
       text(), *rc::gen::arbitrary<std::vector<int64_t>>(), text(), *rc::gen::arbitrary<std::vector<std::string>>()};
   config.method = {text(), *any_number(), *rc::gen::arbitrary<int64_t>(), *any_number(), text(), text()};
