@@ -10,7 +10,8 @@ trap 'echo "proxprop setup: step \"$step\" failed (line $LINENO). $hint" >&2' ER
 hint="See the output above."
 
 step="Debian packages"
-hint="Needs root or sudo and a reachable Debian mirror; or install by hand: $(tr '\n' ' ' <scripts/apt-packages.txt)"
+hint="Needs root or sudo and a reachable Debian mirror (and waits five minutes for another apt-get to release its lock); \
+or install by hand: $(tr '\n' ' ' <scripts/apt-packages.txt)"
 missing=()
 while read -r package; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
@@ -19,20 +20,23 @@ if ((${#missing[@]})); then
   echo "proxprop setup: installing ${missing[*]}" >&2
   as_root=()
   if (($(id -u) != 0)); then as_root=(sudo); fi
-  ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get update -q
-  ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+  apt_get=(${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+  "${apt_get[@]}" update
+  "${apt_get[@]}" install -y --no-install-recommends "${missing[@]}"
 fi
 
 step="Python environment .venv"
 hint="Remove .venv and try again; python3-venv must be installed."
 python=/usr/bin/python3
 stamp=.venv/requirements.installed
+# A venv does not survive being moved or copied, nor its Python going away: a stale one is rebuilt.
+made_as=$(sed -n 's/^command = .* -m venv //p' .venv/pyvenv.cfg 2>/dev/null || true)
+if { [[ -n $made_as ]] && [[ $(readlink -m "$made_as") != "$(readlink -m .venv)" ]]; } ||
+  ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+  rm -rf .venv
+  "$python" -m venv .venv
+fi
 if ! cmp -s requirements.txt "$stamp"; then
-  # A venv does not survive being moved or copied: a stale one is rebuilt.
-  if [[ ! -x .venv/bin/python ]] || ! .venv/bin/python -c 'import pip' 2>/dev/null; then
-    rm -rf .venv
-    "$python" -m venv .venv
-  fi
   step="LibTorch and Plotly from PyPI"
   hint="Needs a reachable PyPI and about 2.5 GB of disk; run again to go on."
   .venv/bin/python -m pip install --disable-pip-version-check --no-deps -r requirements.txt
@@ -41,7 +45,11 @@ fi
 
 step="CMake configuration ($preset)"
 hint="Remove build/$preset and try again."
-if [[ ! -f build/$preset/build.ninja ]]; then
+# A checkout that was copied or moved brings a build folder along that builds the tree it came from.
+configured_for=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "build/$preset/CMakeCache.txt" 2>/dev/null || true)
+if [[ -n $configured_for ]] && [[ $(readlink -m "$configured_for") != "$(pwd -P)" ]]; then
+  cmake --fresh --preset "$preset"
+elif [[ ! -f build/$preset/build.ninja ]]; then
   cmake --preset "$preset"
 fi
 step="build ($preset)"
