@@ -88,8 +88,6 @@ train::Dataset load_data(const train::Config& config, const Session& session) {
 
 train::RunEnd execute(
     const Run& run, const train::Dataset& dataset, const std::atomic<bool>& stop, const Session& session) {
-  train::prepare_run_folder(run.folder, run.existing);
-  write_info(run, session);
   train::MetricsWriter metrics(run.folder);
   train::TensorBoardWriter tensorboard(run.folder);
   train::Progress progress(std::cerr, train::progress_options_for_stderr(session.quiet));
@@ -101,6 +99,10 @@ train::RunEnd execute(
   options.observers = {&metrics, &tensorboard, &progress, &keeper};
   options.stop = &stop;
   options.label = run.label;
+  options.before_start = [&] {
+    train::prepare_run_folder(run.folder, run.existing);
+    write_info(run, session);
+  };
   options.warn = [&](const std::string& line) { session.note(line); };
   try {
     return train::train(run.config, dataset, options);

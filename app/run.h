@@ -37,7 +37,8 @@ void check_resumable(const train::Config& before, const train::Config& now);
 /// Reads the data set of the configuration.
 train::Dataset load_data(const train::Config& config, const Session& session);
 
-/// Trains into the folder, which must be checked and locked already. A run that diverges is returned with that status.
+/// Trains into the folder, which must be checked and locked already; an older run in it is only replaced once this one
+/// can start. A run that diverges is returned with that status.
 train::RunEnd execute(
     const Run& run, const train::Dataset& dataset, const std::atomic<bool>& stop, const Session& session);
 

@@ -2,8 +2,11 @@
 
 #include "train/data/normalization.h"
 #include "train/errors.h"
+#include "train/execution.h"
 #include "train/layer_spec.h"
+#include "train/optimizer.h"
 #include "train/records/config_json.h"
+#include "train/schedule.h"
 
 #include <nlohmann/json.hpp>
 
@@ -61,6 +64,9 @@ void check_train(const TrainConfig& train) {
 void check_config(const Config& config, int64_t train_records) {
   check_normalization(config.data.normalization);
   check_train(config.train);
+  select_dtype(config.train.dtype);
+  check_optimizer(config.optimizer);
+  check_schedule(config.schedule);
   require<ConfigError>(train_records >= 1, "there are no training records");
   if (config.optimizer.name == "lbfgs")
     check_lbfgs(config, train_records);

@@ -7,8 +7,8 @@
 
 namespace proxprop::train {
 
-/// What concerns more than one part: the numbers of [train], and combinations that are not sound. Each part checks its
-/// own section. Throws ConfigError.
+/// Everything that can be wrong with a configuration but its model (model_layers) and its device (select_device): each
+/// section by itself, and combinations that are not sound. Throws ConfigError or DataError.
 void check_config(const Config& config, int64_t train_records);
 
 /// Batch normalization of vectors cannot train on a batch of one record, which a run's last batch may be.

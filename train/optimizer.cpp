@@ -9,6 +9,8 @@
 #include <torch/optim/sgd.h>
 
 #include <cmath>
+#include <set>
+#include <string>
 #include <tuple>
 
 namespace proxprop::train {
@@ -52,32 +54,37 @@ optim::RMSpropOptions rmsprop_options(const OptimizerConfig& config) {
 
 }  // namespace
 
-std::unique_ptr<optim::Optimizer> make_optimizer(const OptimizerConfig& config, const torch::nn::Module& model) {
+void check_optimizer(const OptimizerConfig& config) {
+  static const std::set<std::string> names = {"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "lbfgs"};
+  require<ConfigError>(
+      names.contains(config.name),
+      "optimizer.name must be sgd, momentum, nesterov, adam, adamw, rmsprop or lbfgs, got '", config.name, "'");
   check_numbers(config);
+  require<ConfigError>(
+      config.name != "nesterov" || config.momentum > 0,
+      "optimizer.name = nesterov needs optimizer.momentum > 0; sgd has none");
+  require<ConfigError>(
+      config.name != "lbfgs" || config.weight_decay == 0,
+      "optimizer.name = lbfgs has no weight decay, got optimizer.weight_decay = ", config.weight_decay);
+}
+
+std::unique_ptr<optim::Optimizer> make_optimizer(const OptimizerConfig& config, const torch::nn::Module& model) {
+  check_optimizer(config);
   const std::vector<at::Tensor> parameters = model.parameters();
   const std::string& name = config.name;
   if (name == "sgd")
     return std::make_unique<optim::SGD>(parameters, sgd_options(config, 0));
   if (name == "momentum")
     return std::make_unique<optim::SGD>(parameters, sgd_options(config, config.momentum));
-  if (name == "nesterov") {
-    require<ConfigError>(config.momentum > 0, "optimizer.name = nesterov needs optimizer.momentum > 0; sgd has none");
+  if (name == "nesterov")
     return std::make_unique<optim::SGD>(parameters, sgd_options(config, config.momentum).nesterov(true));
-  }
   if (name == "adam")
     return std::make_unique<optim::Adam>(parameters, adam_options<optim::AdamOptions>(config));
   if (name == "adamw")
     return std::make_unique<optim::AdamW>(parameters, adam_options<optim::AdamWOptions>(config));
   if (name == "rmsprop")
     return std::make_unique<optim::RMSprop>(parameters, rmsprop_options(config));
-  if (name == "lbfgs") {
-    require<ConfigError>(
-        config.weight_decay == 0,
-        "optimizer.name = lbfgs has no weight decay, got optimizer.weight_decay = ", config.weight_decay);
-    return std::make_unique<optim::LBFGS>(parameters, optim::LBFGSOptions(config.lr).line_search_fn("strong_wolfe"));
-  }
-  throw ConfigError(
-      "optimizer.name must be sgd, momentum, nesterov, adam, adamw, rmsprop or lbfgs, got '" + name + "'");
+  return std::make_unique<optim::LBFGS>(parameters, optim::LBFGSOptions(config.lr).line_search_fn("strong_wolfe"));
 }
 
 double learning_rate(const optim::Optimizer& optimizer) {

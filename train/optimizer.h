@@ -10,6 +10,9 @@
 
 namespace proxprop::train {
 
+/// Numbers, names, and what an optimizer does not have. Throws ConfigError.
+void check_optimizer(const OptimizerConfig& config);
+
 /// The configured optimizer over the parameters of `model`. A proximal layer's `.grad` is the proximal direction, so
 /// that every one of them works with every method, except `lbfgs` (see check_config).
 ///   sgd       theta -= lr * (v + weight_decay * theta), v the direction

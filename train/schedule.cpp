@@ -8,8 +8,7 @@
 
 namespace proxprop::train {
 
-Schedule::Schedule(const ScheduleConfig& config, int64_t batches_per_epoch, int64_t epochs)
-    : config_(config), batches_per_epoch_(batches_per_epoch), total_steps_(epochs * batches_per_epoch) {
+void check_schedule(const ScheduleConfig& config) {
   const std::string& name = config.name;
   require<ConfigError>(
       name == "constant" || name == "step" || name == "cosine" || name == "inverse",
@@ -21,6 +20,11 @@ Schedule::Schedule(const ScheduleConfig& config, int64_t batches_per_epoch, int6
       std::isfinite(config.gamma) && config.gamma > 0, "schedule.gamma must be positive, got ", config.gamma);
   require<ConfigError>(
       std::isfinite(config.decay) && config.decay >= 0, "schedule.decay must be at least 0, got ", config.decay);
+}
+
+Schedule::Schedule(const ScheduleConfig& config, int64_t batches_per_epoch, int64_t epochs)
+    : config_(config), batches_per_epoch_(batches_per_epoch), total_steps_(epochs * batches_per_epoch) {
+  check_schedule(config);
   // Warm-up that lasts longer than training is as good as one of its length.
   warmup_steps_ = std::min(config.warmup_epochs, epochs + 1) * batches_per_epoch;
 }

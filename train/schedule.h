@@ -6,6 +6,9 @@
 
 namespace proxprop::train {
 
+/// Names and numbers. Throws ConfigError.
+void check_schedule(const ScheduleConfig& config);
+
 /// Factor on the learning rate. Warm-up grows linearly from 1 / (steps of warm-up) to 1; the schedule's own clock t
 /// starts after it:
 ///   constant  1

@@ -9,6 +9,8 @@ RunEnd train(const Config& config, const Dataset& dataset, const TrainerOptions&
   TrainingRun run(config, dataset, options);
   if (options.resume)
     run.resume();
+  if (options.before_start)
+    options.before_start();
   run.announce_start();
   try {
     for (;;) {

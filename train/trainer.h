@@ -22,6 +22,9 @@ struct TrainerOptions {
   std::string label;                        ///< RunStart.label
   std::function<void(const std::string&)>
       warn;  ///< one line each, e.g. a torn checkpoint was passed over; may be empty
+  /// Called once all is checked, constructed and resumed, before anything is written or any observer is told: the place
+  /// to make room for the run. May be empty.
+  std::function<void()> before_start;
 };
 
 /// Trains, and returns how it ended. A resumed run is bit-identical to one that never stopped, but for times. Epochs

@@ -69,13 +69,13 @@ TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const Tra
       save_interval_(save_interval(config.train.save_every, sampler_.batches_per_epoch())),
       log_(device_.is_cuda()) {
   check_batches(layers_, config.train.batch_size, data_.train.records());
-  const bool mixes_runs = !options.resume && !options.checkpoints.empty() && has_checkpoints(options.checkpoints);
-  require<ConfigError>(
-      !mixes_runs, options.checkpoints.string(),
-      " holds checkpoints of another run; resume that run, or choose another folder");
 }
 
 void TrainingRun::announce_start() {
+  const bool mixes_runs = !options_.resume && !options_.checkpoints.empty() && has_checkpoints(options_.checkpoints);
+  require<ConfigError>(
+      !mixes_runs, options_.checkpoints.string(),
+      " holds checkpoints of another run; resume that run, or choose another folder");
   RunStart start;
   start.label = options_.label;
   start.config = config_;

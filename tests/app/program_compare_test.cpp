@@ -59,6 +59,13 @@ TEST_F(Compare, ForceReplacesTheComparison) {
   EXPECT_EQ(event("c/exact", "end").at("epochs"), 2);
 }
 
+TEST_F(Compare, AllMethodsAreCheckedBeforeTheFirstIsTrained) {
+  expect_error(
+      run_small({"compare", "--methods=backprop,exact", "--set", "exact.optimizer.momentum=0", "--out", path("c")}), 3,
+      "optimizer.momentum > 0");
+  EXPECT_FALSE(fs::exists(path("c")));
+}
+
 TEST_F(Compare, ADivergedMethodDoesNotStopTheOthers) {
   const Outcome outcome = run_small(
       {"compare", "-q", "--methods=backprop,exact", "--set", "backprop.optimizer.lr=1e30", "--epochs=1", "--out",

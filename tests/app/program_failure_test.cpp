@@ -84,6 +84,7 @@ TEST_F(BadInput, ARunFolderIsNotOverwrittenUnasked) {
   expect_error(run_small({"train", "--epochs=2", "--out", path("run")}), 3, "--force");
   // Nor with --force, when the new run would fail anyway.
   expect_error(run_small({"train", "--data=mnist", "--data-dir", folder, "--out", path("run"), "--force"}), 3, "");
+  expect_error(run_small({"train", "--momentum=0", "--out", path("run"), "--force"}), 3, "optimizer.momentum > 0");
   EXPECT_EQ(read_file(path("run/metrics.jsonl")), before);
   EXPECT_FALSE(weights(path("run")).empty());
   ASSERT_EQ(run_small({"train", "--epochs=2", "--out", path("run"), "--force"}).code, 0);

@@ -98,6 +98,31 @@ TEST(Trainer, AllMethodsStartFromTheSameLoss) {
   EXPECT_NEAR(losses[0], losses[2], 1e-6);
 }
 
+TEST(Trainer, RoomIsMadeForARunOnlyOnceItCanStart) {
+  Recorder recorder;
+  TrainerOptions options = options_for(recorder);
+  int calls = 0;
+  options.before_start = [&] {
+    ++calls;
+    EXPECT_TRUE(recorder.starts.empty());
+  };
+  for (const std::string key : {"momentum", "gamma", "hidden", "dtype"}) {
+    Config config = small_config();
+    if (key == "momentum")
+      config.optimizer.momentum = 0;
+    if (key == "gamma")
+      config.schedule.gamma = 0;
+    if (key == "hidden")
+      config.model.hidden = {0};
+    if (key == "dtype")
+      config.train.dtype = "float16";
+    EXPECT_THROW(train(config, banded_dataset(), options), ConfigError) << key;
+  }
+  EXPECT_EQ(calls, 0);
+  train(small_config(), banded_dataset(), options);
+  EXPECT_EQ(calls, 1);
+}
+
 TEST(Trainer, StopsAtMaxSteps) {
   Config config = small_config();
   config.train.max_steps = 8;
