@@ -9,6 +9,7 @@
 #include "app/suggest.h"
 #include "train/records/config_json.h"
 #include "train/records/metrics_reader.h"
+#include "train/records/record_error.h"
 
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,7 @@
 #include <iostream>
 #include <map>
 #include <optional>
+#include <set>
 #include <sstream>
 
 namespace proxprop::app {
@@ -60,6 +62,41 @@ std::string ended_as(const fs::path& folder, const ComparedMethod& method) {
     return {};
   const std::optional<train::RunEnd> end = train::read_metrics(folder / "metrics.jsonl").end;
   return end && (end->status == "finished" || end->status == "diverged") ? end->status : std::string();
+}
+
+/// The runs of the comparison that have something to report, in its order.
+std::vector<fs::path> begun_runs(const fs::path& folder, const std::vector<ComparedMethod>& methods) {
+  std::vector<fs::path> runs;
+  for (const ComparedMethod& method : methods) {
+    std::error_code ignored;
+    if (fs::exists(folder / method.label / "metrics.jsonl", ignored))
+      runs.push_back(folder / method.label);
+  }
+  return runs;
+}
+
+/// Removes the runs of the comparison that is in the folder, and those in the way of the new one. compare.json itself
+/// stays until the new one takes its place, so that at no time runs of both can be found under one of them.
+void remove_comparison(const fs::path& folder, const std::vector<ComparedMethod>& methods) {
+  const std::vector<std::string> new_labels = labels_of(methods);
+  std::set<std::string> labels(new_labels.begin(), new_labels.end());
+  try {
+    for (const std::string& label : labels_of(read_comparison(folder)))
+      labels.insert(label);
+  } catch (const train::RecordError&) {
+    // It does not say any more what it was made of.
+  }
+  std::error_code ignored;
+  fs::remove(folder / "report.html", ignored);
+  for (const std::string& label : labels) {
+    const fs::path sub = folder / label;
+    if (!fs::exists(sub / "run.json", ignored))
+      continue;
+    const OutFolderLock lock(sub);
+    train::prepare_run_folder(sub, ExistingFolder::replace);
+    if (!fs::is_symlink(sub, ignored))
+      fs::remove(sub, ignored);  // unless it holds something else
+  }
 }
 
 }  // namespace
@@ -128,20 +165,22 @@ int CompareCommand::run(const Session& session) {
       methods, out_.empty() ? new_run_folder("compare-" + model + "-" + first.data.name) : fs::path(out_), session);
 }
 
+ExistingFolder CompareCommand::existing() const {
+  return resume_ ? ExistingFolder::resume : force_ ? ExistingFolder::replace : ExistingFolder::refuse;
+}
+
+ExistingFolder CompareCommand::existing_run(const fs::path& sub) const {
+  // A resumed comparison may have died before it came to this method.
+  std::error_code ignored;
+  return resume_ && !fs::exists(sub / "run.json", ignored) ? ExistingFolder::refuse : existing();
+}
+
 int CompareCommand::train_all(
     const std::vector<ComparedMethod>& methods, const fs::path& folder, const Session& session) const {
-  const ExistingFolder existing = resume_  ? ExistingFolder::resume
-                                  : force_ ? ExistingFolder::replace
-                                           : ExistingFolder::refuse;
-  check_out_folder(folder, existing, "compare.json");
-  std::error_code ignored;
-  const auto has_run = [&](const fs::path& sub) { return fs::exists(sub / "run.json", ignored); };
-  // A resumed comparison may have died before it came to this method.
-  const auto existing_run = [&](const fs::path& sub) {
-    return resume_ && !has_run(sub) ? ExistingFolder::refuse : existing;
-  };
+  check_out_folder(folder, existing(), "compare.json");
   for (const ComparedMethod& method : methods) {
-    check_out_folder(folder / method.label, existing_run(folder / method.label), "run.json");
+    const fs::path sub = folder / method.label;
+    check_out_folder(sub, existing_run(sub), "run.json");
   }
   const std::atomic<bool>& stop = stop_on_signals();
   const train::Dataset dataset = load_data(methods.front().config, session);
@@ -150,13 +189,36 @@ int CompareCommand::train_all(
 
   make_folder(folder);
   const OutFolderLock lock(folder);
+  if (force_)
+    remove_comparison(folder, methods);
   write_comparison(folder, methods);
+  const fs::path html = folder / "report.html";
   int code = exit_ok;
-  std::vector<fs::path> folders;
+  try {
+    code = train_each(methods, folder, dataset, stop, session);
+  } catch (...) {
+    // What is finished has its report, whatever became of the others.
+    if (const std::vector<fs::path> begun = begun_runs(folder, methods); !begun.empty())
+      write_and_print_comparison(begun, html, json_);
+    throw;
+  }
+  write_and_print_comparison(begun_runs(folder, methods), html, json_);
+  if (code == exit_interrupted) {
+    session.note("interrupted and saved; go on with: proxprop compare --resume --out " + folder.string());
+  }
+  return code;
+}
+
+int CompareCommand::train_each(
+    const std::vector<ComparedMethod>& methods,
+    const fs::path& folder,
+    const train::Dataset& dataset,
+    const std::atomic<bool>& stop,
+    const Session& session) const {
+  int code = exit_ok;
   for (const ComparedMethod& method : methods) {
     const fs::path sub = folder / method.label;
     const std::string ended = existing_run(sub) == ExistingFolder::resume ? ended_as(sub, method) : "";
-    folders.push_back(sub);
     if (!ended.empty()) {
       session.note(method.label + ": " + ended + " already");
       if (ended == "diverged")
@@ -170,10 +232,6 @@ int CompareCommand::train_all(
       code = exit_code(end);
     if (code == exit_interrupted)
       break;
-  }
-  write_and_print_comparison(folders, folder / "report.html", json_);
-  if (code == exit_interrupted) {
-    session.note("interrupted and saved; go on with: proxprop compare --resume --out " + folder.string());
   }
   return code;
 }

@@ -4,6 +4,10 @@
 #include "app/comparison_plan.h"
 #include "app/config_flags.h"
 
+#include "train/data/dataset.h"
+#include "train/records/run_folder.h"
+
+#include <atomic>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -21,6 +25,15 @@ class CompareCommand : public Command {
   std::vector<ComparedMethod> resumed_methods() const;
   int train_all(
       const std::vector<ComparedMethod>& methods, const std::filesystem::path& folder, const Session& session) const;
+  /// Returns an ExitCode.
+  int train_each(
+      const std::vector<ComparedMethod>& methods,
+      const std::filesystem::path& folder,
+      const train::Dataset& dataset,
+      const std::atomic<bool>& stop,
+      const Session& session) const;
+  train::ExistingFolder existing() const;
+  train::ExistingFolder existing_run(const std::filesystem::path& sub) const;
 
   ConfigFlags config_flags_;
   std::string methods_;

@@ -4,6 +4,10 @@
 
 #include <sstream>
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 namespace fs = std::filesystem;
 using namespace proxprop::test;
 
@@ -64,6 +68,20 @@ TEST_F(Compare, AllMethodsAreCheckedBeforeTheFirstIsTrained) {
       run_small({"compare", "--methods=backprop,exact", "--set", "exact.optimizer.momentum=0", "--out", path("c")}), 3,
       "optimizer.momentum > 0");
   EXPECT_FALSE(fs::exists(path("c")));
+}
+
+TEST_F(Compare, WhatIsFinishedIsReportedWhenALaterMethodFails) {
+  ASSERT_EQ(run_small({"compare", "-q", "--methods=backprop,exact", "--epochs=1", "--out", path("c")}).code, 0);
+  fs::remove(path("c/report.html"));
+  const int held = ::open(path("c/exact").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_EQ(::flock(held, LOCK_EX | LOCK_NB), 0);
+  const Outcome outcome = run({"compare", "-q", "--resume", "--out", path("c"), "--epochs=2", "--json"});
+  ::close(held);
+  EXPECT_EQ(outcome.code, 3) << outcome.err;
+  EXPECT_NE(outcome.err.find("another proxprop is writing to " + path("c/exact")), std::string::npos) << outcome.err;
+  EXPECT_EQ(event("c/backprop", "end").at("epochs"), 2);
+  EXPECT_EQ(nlohmann::json::parse(outcome.out).at("runs").size(), 2U);
+  EXPECT_TRUE(fs::exists(path("c/report.html")));
 }
 
 TEST_F(Compare, ADivergedMethodDoesNotStopTheOthers) {

@@ -2,6 +2,8 @@
 
 #include "scene.h"
 
+#include <nlohmann/json.hpp>
+
 #include <csignal>
 
 namespace fs = std::filesystem;
@@ -58,6 +60,25 @@ TEST_F(Interruption, TwoProcessesDoNotWriteOneRun) {
   expect_error(run({"train", "-q", "--resume", "--out", path("run")}), 3, "another proxprop is writing");
   process.send(SIGTERM);
   EXPECT_EQ(process.wait().code, 130);
+}
+
+TEST_F(Interruption, AKilledForceLeavesNoMixtureOfTwoComparisons) {
+  ASSERT_EQ(run(small({"compare", "-q", "--methods=backprop,cg3,exact", "--epochs=1", "--out", path("c")})).code, 0);
+  write("c/cg3/notes.txt", "mine");
+  Process process(
+      folder, small({"compare", "-q", "--methods=exact,backprop", "--epochs=1000000", "--force", "--out", path("c")}));
+  // The folder held checkpoints before; only those of the new run come with a compare.json that says so.
+  while (process.running() && read_file(path("c/compare.json")).find("1000000") == std::string::npos) {
+  }
+  ASSERT_TRUE(wait_for_checkpoint(process, path("c/exact")));
+  process.send(SIGKILL);
+  ASSERT_EQ(process.wait().signal, SIGKILL);
+  EXPECT_FALSE(fs::exists(path("c/backprop/metrics.jsonl")));
+  EXPECT_FALSE(fs::exists(path("c/cg3/run.json")));
+  EXPECT_EQ(read_file(path("c/cg3/notes.txt")), "mine");
+  const Outcome report = run({"report", path("c"), "--json"});
+  ASSERT_EQ(report.code, 0) << report.err;
+  EXPECT_EQ(nlohmann::json::parse(report.out).at("runs").size(), 1U);
 }
 
 TEST_F(Interruption, AComparisonGoesOnWithTheMethodThatWasStopped) {

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -52,6 +53,8 @@ void remove_what_a_run_wrote(const fs::path& folder) {
       files.push_back(entry.path());
     }
   }
+  // The sign that all this is ours goes last: whoever is stopped in between can begin again.
+  std::stable_partition(files.begin(), files.end(), [&](const fs::path& file) { return file != info_path(folder); });
   for (const fs::path& file : files)
     fs::remove(file);
   // Parents come before children in the list; a folder with foreign files in it stays.
