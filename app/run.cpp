@@ -103,7 +103,7 @@ train::RunEnd execute(
     train::prepare_run_folder(run.folder, run.existing);
     write_info(run, session);
   };
-  options.warn = [&](const std::string& line) { session.note(line); };
+  options.warn = [&](const std::string& line) { session.warning(line); };
   try {
     return train::train(run.config, dataset, options);
   } catch (const train::DivergedError& error) {

@@ -46,8 +46,8 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& folder, const
 /// version.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
-/// The newest checkpoint in `folder` that is valid; invalid ones are passed over with a warning. Empty when there is
-/// none.
+/// The newest checkpoint in `folder` that is valid; invalid ones are passed over with a warning. Empty when there are
+/// none at all; throws CheckpointError when there are some and all are invalid.
 std::optional<Checkpoint> load_newest_checkpoint(const std::filesystem::path& folder, const WarningCallback& warn);
 
 /// Whether `folder` holds any file named like a checkpoint.

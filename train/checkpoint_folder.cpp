@@ -71,6 +71,9 @@ std::optional<Checkpoint> load_newest_checkpoint(const fs::path& folder, const W
         warn(std::string(error.what()) + "; trying the one before it");
     }
   }
+  require<CheckpointError>(
+      paths.empty(), "none of the ", paths.size(), " checkpoints in ", folder.string(),
+      " can be read: restore one from a copy, or start the run anew with --force");
   return std::nullopt;
 }
 

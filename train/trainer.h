@@ -15,9 +15,9 @@
 namespace proxprop::train {
 
 struct TrainerOptions {
-  std::filesystem::path checkpoints;        ///< folder for checkpoints and model.safetensors; empty: none are written
-  bool resume = false;                      ///< go on from the newest valid checkpoint there, if any
-  std::vector<Observer*> observers;         ///< not owned
+  std::filesystem::path checkpoints;  ///< folder for checkpoints and model.safetensors; empty: none are written
+  bool resume = false;                ///< go on from the newest valid checkpoint there; begin where there are none
+  std::vector<Observer*> observers;   ///< not owned
   const std::atomic<bool>* stop = nullptr;  ///< set by a signal handler: save a checkpoint and return "interrupted"
   std::string label;                        ///< RunStart.label
   std::function<void(const std::string&)>

@@ -23,7 +23,7 @@ class TrainingRun {
  public:
   TrainingRun(const Config& config, const Dataset& dataset, const TrainerOptions& options);
 
-  /// Goes on from the newest valid checkpoint, if there is one.
+  /// Goes on from the newest valid checkpoint, or begins where there are none.
   void resume();
   void announce_start();
 

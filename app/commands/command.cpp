@@ -9,6 +9,10 @@ void Session::note(const std::string& line) const {
     std::cerr << "proxprop: " + line + "\n";
 }
 
+void Session::warning(const std::string& line) const {
+  std::cerr << "proxprop: warning: " + line + "\n";
+}
+
 void Session::error(const std::string& line) const {
   std::cerr << "proxprop: error: " + line + "\n";
 }

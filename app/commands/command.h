@@ -15,6 +15,8 @@ struct Session {
 
   /// A line on standard error, unless quiet.
   void note(const std::string& line) const;
+  /// "proxprop: warning: ..." on standard error, quiet or not.
+  void warning(const std::string& line) const;
   /// "proxprop: error: ..." on standard error, quiet or not.
   void error(const std::string& line) const;
   /// A line on standard error when verbose.

@@ -88,6 +88,16 @@ TEST(Checkpoint, TornFileFallsBackToTheOneBefore) {
   EXPECT_NE(warnings[1].find("checksum"), std::string::npos);
 }
 
+TEST(Checkpoint, WhereAllAreInvalidThereIsNoBeginningAnew) {
+  const TemporaryFolder folder;
+  save(folder.path(), {10, 20});
+  for (const int64_t step : {10, 20})
+    fs::resize_file(folder.path() / name(step), 100);
+  const std::string message = message_of<CheckpointError>([&] { load_newest_checkpoint(folder.path(), {}); });
+  EXPECT_NE(message.find(folder.path().string()), std::string::npos) << message;
+  EXPECT_NE(message.find("--force"), std::string::npos) << message;
+}
+
 TEST(Checkpoint, OtherFilesAreNotMistakenForOne) {
   const TemporaryFolder folder;
   EXPECT_FALSE(load_newest_checkpoint(folder.path() / "absent", {}).has_value());
