@@ -3,11 +3,17 @@
 #include "train/data/checksum.h"
 #include "train/data/download.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 namespace proxprop::train {
+
+struct UnpackedFile {
+  std::string name;
+  int64_t bytes = 0;
+};
 
 /// One thing to fetch, as data.
 struct Download {
@@ -16,6 +22,7 @@ struct Download {
   bool archive = false;  ///< a .tar.gz, to be unpacked
   std::filesystem::path
       destination;  ///< relative to the data folder: the file, or the folder that the archive unpacks to
+  std::vector<UnpackedFile> files = {};  ///< what the archive's folder must hold; empty: whatever there is will do
 };
 
 /// What the authors of a data set offer for download. Throws DataError for names that there are not and for those that
@@ -23,8 +30,9 @@ struct Download {
 std::vector<Download> official_downloads(const std::string& name);
 
 /// Brings one download into the folder `dir`, which is made when it is missing. What is there already is kept: a file
-/// with the right checksum, a folder that an archive was unpacked to (it only ever appears whole), an archive with the
-/// right checksum that was put into `dir` by hand. A downloaded archive is removed once it is unpacked.
+/// with the right checksum, a folder that holds all of `files` in the right sizes, an archive with the right checksum
+/// that was put into `dir` by hand. Where files are missing or of the wrong size, the archive is fetched afresh and its
+/// files take their places; others stay. A downloaded archive is removed once it is unpacked.
 /// One process at a time fetches into a folder. Throws DataError, see download_file and unpack_tar_gz.
 void fetch(const Download& download, const std::filesystem::path& dir, const FetchCallback& progress = {});
 

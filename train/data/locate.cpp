@@ -55,7 +55,7 @@ std::vector<std::string> missing_files(const DatasetInfo& info, const fs::path& 
 fs::path plain_or_gzip(const fs::path& folder, const std::string& name) {
   const fs::path plain = folder / name;
   const fs::path compressed = folder / (name + ".gz");
-  return !is_there(plain) && is_there(compressed) ? compressed : plain;
+  return is_there(compressed) ? compressed : plain;
 }
 
 std::vector<fs::path> candidate_folders(const DatasetInfo& info, const fs::path& dir) {

@@ -37,7 +37,15 @@ std::vector<Download> idx_files(const DatasetInfo& info, const std::string& base
 }
 
 Download cifar_archive(const DatasetInfo& info, const char* file, const char* sum) {
-  return {std::string(kCifar) + file, md5(sum), true, info.folder};
+  const bool fine = info.format == DatasetFormat::cifar100;
+  const int64_t record_bytes = (fine ? 2 : 1) + info.channels * info.height * info.width;
+  const auto train_files = static_cast<int64_t>(info.files.size()) - 1;
+  Download download{std::string(kCifar) + file, md5(sum), true, info.folder};
+  for (const std::string& name : info.files) {
+    const int64_t records = name == info.files.back() ? info.test_records : info.train_records / train_files;
+    download.files.push_back({name, records * record_bytes});
+  }
+  return download;
 }
 
 }  // namespace

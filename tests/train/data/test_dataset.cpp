@@ -1,5 +1,7 @@
 #include "train/data/dataset.h"
 
+#include "train/data/locate.h"
+
 #include "support/bytes.h"
 #include "support/temporary_folder.h"
 #include "support/throws_data_error.h"
@@ -106,6 +108,14 @@ TEST(Split, RefusesSizesThatOverlap) {
   EXPECT_TRUE(throws_data_error([] { load_dataset("synthetic", {}, 0, 4500); }, {"validation_size 4500"}));
   EXPECT_TRUE(throws_data_error([] { load_dataset("synthetic", {}, -1, 0); }, {"train_size -1"}));
   EXPECT_TRUE(throws_data_error([] { load_dataset("synthetic", {}, 1, INT64_MAX); }, {"validation_size"}));
+}
+
+TEST(FindDataset, TakesTheCompressedFileThatIsFetchedBeforeAnUnpackedOne) {
+  const TemporaryFolder folder;
+  write_text(folder / "labels", "torn");
+  EXPECT_EQ(plain_or_gzip(folder.path(), "labels"), folder / "labels");
+  write_text(folder / "labels.gz", "whole");
+  EXPECT_EQ(plain_or_gzip(folder.path(), "labels"), folder / "labels.gz");
 }
 
 TEST(FindDataset, LooksIntoTheSubFolderFirst) {

@@ -62,6 +62,31 @@ TEST_F(Fetch, AFolderThatIsThereNeedsNoServer) {
   fetch(download, folder_.path());
 }
 
+TEST_F(Fetch, AFolderThatIsNotWholeIsCompletedAndForeignFilesStay) {
+  Download download = offered_archive(good_);
+  download.files = {{"a", 5}, {"b", 6}};
+  fetch(download, folder_.path());
+  write_text(folder_ / "set/a", "fir");
+  fs::remove(folder_ / "set/b");
+  write_text(folder_ / "set/notes", "mine");
+  fetch(download, folder_.path());
+  EXPECT_EQ(fs::file_size(folder_ / "set/a"), 5u);
+  EXPECT_EQ(fs::file_size(folder_ / "set/b"), 6u);
+  EXPECT_EQ(fs::file_size(folder_ / "set/notes"), 4u);
+  EXPECT_EQ(names_in(folder_.path()), (std::vector<std::string>{"set"}));
+  server_.stop();
+  fetch(download, folder_.path());
+}
+
+TEST_F(Fetch, ATornFolderStaysAsItIsWhereNothingCanBeFetched) {
+  Download download = offered_archive(good_);
+  download.files = {{"a", 5}, {"b", 6}};
+  write_text(folder_ / "set/a", "first");
+  server_.stop();
+  EXPECT_TRUE(throws_data_error([&] { fetch(download, folder_.path()); }, {"set.tar.gz"}));
+  EXPECT_EQ(fs::file_size(folder_ / "set/a"), 5u);
+}
+
 TEST_F(Fetch, AnArchivePutThereByHandNeedsNoServerAndIsKept) {
   const Download download = offered_archive(good_);
   fs::copy(server_.folder() / "set.tar.gz", folder_ / "set.tar.gz");
@@ -110,6 +135,10 @@ TEST(OfficialDownloads, GoWhereLoadDatasetLooks) {
     const auto downloads = official_downloads(name);
     ASSERT_EQ(downloads.size(), 1u);
     EXPECT_TRUE(downloads[0].archive);
+    ASSERT_EQ(downloads[0].files.size(), dataset_info(name).files.size());
+    const int64_t record = std::string(name) == "cifar10" ? 3073 : 3074;
+    EXPECT_EQ(downloads[0].files.front().bytes, (std::string(name) == "cifar10" ? 10000 : 50000) * record);
+    EXPECT_EQ(downloads[0].files.back().bytes, 10000 * record);
     EXPECT_EQ(downloads[0].destination, dataset_info(name).folder);
   }
 }
