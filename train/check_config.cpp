@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -97,6 +98,13 @@ void check_resumable(const Config& then, const Config& now) {
           " in the checkpoint and is ", json_text(other), " now");
     }
   }
+  const int64_t fewer = std::min(then.train.epochs, now.train.epochs);
+  require<ConfigError>(
+      then.train.epochs == now.train.epochs || !depends_on_epochs(now.schedule, fewer),
+      "cannot resume: train.epochs was ", then.train.epochs, " in the checkpoint and is ", now.train.epochs,
+      " now, and the learning rates of the ", now.schedule.name, " schedule",
+      now.schedule.warmup_epochs > 0 ? " and its warm-up" : "",
+      " so far depend on it; start a new run of so many epochs");
 }
 
 }  // namespace proxprop::train

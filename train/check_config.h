@@ -15,7 +15,8 @@ void check_config(const Config& config, int64_t train_records);
 void check_batches(const std::vector<ModelLayer>& layers, int64_t batch_size, int64_t train_records);
 
 /// A resumed run must be the run that the checkpoint is of: `now` may differ from `then` only in how long to train,
-/// what to keep, where the data lie and what to compute on. Throws ConfigError that names the first key that differs.
+/// what to keep, where the data lie and what to compute on; and not in train.epochs where the schedule depends on it.
+/// Throws ConfigError that names the first key that differs.
 void check_resumable(const Config& then, const Config& now);
 
 }  // namespace proxprop::train

@@ -22,6 +22,10 @@ void check_schedule(const ScheduleConfig& config) {
       std::isfinite(config.decay) && config.decay >= 0, "schedule.decay must be at least 0, got ", config.decay);
 }
 
+bool depends_on_epochs(const ScheduleConfig& config, int64_t epochs) {
+  return config.name == "cosine" || config.warmup_epochs > epochs;
+}
+
 Schedule::Schedule(const ScheduleConfig& config, int64_t batches_per_epoch, int64_t epochs)
     : config_(config), batches_per_epoch_(batches_per_epoch), total_steps_(epochs * batches_per_epoch) {
   check_schedule(config);

@@ -9,6 +9,9 @@ namespace proxprop::train {
 /// Names and numbers. Throws ConfigError.
 void check_schedule(const ScheduleConfig& config);
 
+/// Whether the factors of a run's first steps depend on how many epochs it is to have.
+bool depends_on_epochs(const ScheduleConfig& config, int64_t epochs);
+
 /// Factor on the learning rate. Warm-up grows linearly from 1 / (steps of warm-up) to 1; the schedule's own clock t
 /// starts after it:
 ///   constant  1

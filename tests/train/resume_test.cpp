@@ -172,6 +172,24 @@ TEST(Resume, OfAFinishedRunWithMoreEpochsGoesOn) {
   EXPECT_TRUE(same_bits(second.epochs.back().train_loss, expected.epochs.back().train_loss));
 }
 
+TEST(Resume, RefusesOtherEpochsWhereTheScheduleDependsOnThem) {
+  const Dataset dataset = banded_dataset();
+  for (const std::string schedule : {"cosine", "constant"}) {
+    const TemporaryFolder folder;
+    Recorder recorder;
+    Config config = small_config();
+    config.schedule.name = schedule;
+    config.schedule.warmup_epochs = schedule == "cosine" ? 0 : 4;  // more than there are epochs
+    train(config, dataset, options_for(recorder, folder.path()));
+    EXPECT_NO_THROW(train(config, dataset, options_for(recorder, folder.path(), true)));
+    config.train.epochs = 5;
+    const std::string message =
+        message_of<ConfigError>([&] { train(config, dataset, options_for(recorder, folder.path(), true)); });
+    EXPECT_NE(message.find("train.epochs was 3 in the checkpoint and is 5 now"), std::string::npos) << message;
+    EXPECT_NE(message.find(schedule), std::string::npos) << message;
+  }
+}
+
 TEST(Resume, RefusesAnotherRunsCheckpoint) {
   const Dataset dataset = banded_dataset();
   const TemporaryFolder folder;
