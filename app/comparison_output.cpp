@@ -39,18 +39,20 @@ train::Json summaries_json(const std::vector<train::RunRecord>& runs) {
 
 }  // namespace
 
-void write_and_print_comparison(
+void print_and_write_comparison(
     const std::vector<std::filesystem::path>& run_folders, const std::filesystem::path& html, bool json) {
-  train::write_report(run_folders, html);
   const std::vector<train::RunRecord> runs = train::read_runs(run_folders);
   if (json) {
     const train::Json object = {{"schema_version", 1}, {"report", html.string()}, {"runs", summaries_json(runs)}};
-    std::cout << train::json_text(object, true) << "\n";
-    return;
+    std::cout << train::json_text(object, true) << std::endl;
+  } else {
+    train::TableOptions options;
+    options.width = stdout_width(options.width);
+    std::cout << train::comparison_table(runs, options) << std::endl;
   }
-  train::TableOptions options;
-  options.width = stdout_width(options.width);
-  std::cout << train::comparison_table(runs, options) << "\nreport: " << html.string() << "\n";
+  train::write_report(run_folders, html);
+  if (!json)
+    std::cout << "report: " << html.string() << "\n";
 }
 
 }  // namespace proxprop::app

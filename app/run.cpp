@@ -6,6 +6,7 @@
 #include "train/check_config.h"
 #include "train/records/metrics.h"
 #include "train/records/progress.h"
+#include "train/records/record_error.h"
 #include "train/records/tensorboard.h"
 #include "train/trainer.h"
 
@@ -128,6 +129,18 @@ std::string describe(const std::string& label, const train::RunEnd& end) {
   if (std::isfinite(end.test_accuracy_at_best))
     text += ", test accuracy there " + percent(end.test_accuracy_at_best);
   return text;
+}
+
+int with_report(int code, const Session& session, const std::function<void()>& write) {
+  try {
+    write();
+    return code;
+  } catch (const train::RecordError& error) {
+    session.error(
+        "the training is recorded, its report is not: " + std::string(error.what()) +
+        "; `proxprop report` writes it again");
+    return code == exit_ok ? exit_failure : code;
+  }
 }
 
 int exit_code(const train::RunEnd& end) {

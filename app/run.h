@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -47,5 +48,9 @@ std::string describe(const std::string& label, const train::RunEnd& end);
 
 /// exit_ok, exit_interrupted or exit_diverged.
 int exit_code(const train::RunEnd& end);
+
+/// Writes the report of runs that have ended with `code`. That it cannot be written is an error of its own: it is told,
+/// and makes a failure of exit_ok alone.
+int with_report(int code, const Session& session, const std::function<void()>& write);
 
 }  // namespace proxprop::app

@@ -9,6 +9,7 @@
 #include "app/suggest.h"
 #include "train/records/config_json.h"
 #include "train/records/metrics_reader.h"
+#include "train/records/plotly_path.h"
 #include "train/records/record_error.h"
 
 #include <nlohmann/json.hpp>
@@ -183,6 +184,7 @@ int CompareCommand::train_all(
     check_out_folder(sub, existing_run(sub), "run.json");
   }
   const std::atomic<bool>& stop = stop_on_signals();
+  train::plotly_path();  // a report that cannot be written is told now, not after the training
   const train::Dataset dataset = load_data(methods.front().config, session);
   for (const ComparedMethod& method : methods)
     check_with_data(method.config, dataset);
@@ -192,21 +194,20 @@ int CompareCommand::train_all(
   if (force_)
     remove_comparison(folder, methods);
   write_comparison(folder, methods);
-  const fs::path html = folder / "report.html";
+  const auto report = [&] { print_and_write_comparison(begun_runs(folder, methods), folder / "report.html", json_); };
   int code = exit_ok;
   try {
     code = train_each(methods, folder, dataset, stop, session);
   } catch (...) {
     // What is finished has its report, whatever became of the others.
-    if (const std::vector<fs::path> begun = begun_runs(folder, methods); !begun.empty())
-      write_and_print_comparison(begun, html, json_);
+    if (!begun_runs(folder, methods).empty())
+      with_report(exit_failure, session, report);
     throw;
   }
-  write_and_print_comparison(begun_runs(folder, methods), html, json_);
   if (code == exit_interrupted) {
     session.note("interrupted and saved; go on with: proxprop compare --resume --out " + folder.string());
   }
-  return code;
+  return with_report(code, session, report);
 }
 
 int CompareCommand::train_each(

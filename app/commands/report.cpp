@@ -63,7 +63,7 @@ int ReportCommand::run(const Session& session) {
   if (out_.empty())
     html = folders_.size() == 1 ? fs::path(folders_.front()) / "report.html" : fs::path("report.html");
   session.detail("report over " + std::to_string(folders.size()) + " runs");
-  write_and_print_comparison(folders, html, json_);
+  print_and_write_comparison(folders, html, json_);
   return exit_ok;
 }
 

@@ -9,6 +9,7 @@
 #include "app/suggest.h"
 #include "train/records/config_json.h"
 #include "train/records/event_json.h"
+#include "train/records/plotly_path.h"
 #include "train/records/report.h"
 
 #include <nlohmann/json.hpp>
@@ -113,6 +114,7 @@ int TrainCommand::run(const Session& session) {
       out_.empty() ? new_run_folder(model + "-" + run.label + "-" + run.config.data.name) : std::filesystem::path(out_);
   check_out_folder(run.folder, run.existing, "run.json");
   const std::atomic<bool>& stop = stop_on_signals();
+  train::plotly_path();  // a report that cannot be written is told now, not after the training
   const train::Dataset dataset = load_data(run.config, session);
   check_with_data(run.config, dataset);
 
@@ -120,12 +122,11 @@ int TrainCommand::run(const Session& session) {
   const OutFolderLock lock(run.folder);
   session.detail("writing to " + run.folder.string());
   const train::RunEnd end = execute(run, dataset, stop, session);
-  train::write_report({run.folder}, run.folder / "report.html");
   print_end(run, end, json_, session.quiet);
   if (end.status == "interrupted") {
     session.note("interrupted and saved; go on with: proxprop train --resume --out " + run.folder.string());
   }
-  return exit_code(end);
+  return with_report(exit_code(end), session, [&] { train::write_report({run.folder}, run.folder / "report.html"); });
 }
 
 }  // namespace proxprop::app

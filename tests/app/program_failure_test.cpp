@@ -115,6 +115,30 @@ TEST_F(BadInput, FoldersThatCannotBeWrittenAreReported) {
   expect_error(run_small({"train", "-q", "--out", path("file")}), 3, "is a file");
 }
 
+TEST_F(BadInput, AMissingPlotlyIsToldBeforeTheTraining) {
+  const std::string variable = "PROXPROP_PLOTLY=" + path("none.js");
+  for (const std::string command : {"train", "compare"}) {
+    const Outcome outcome = run(small({command, "-q", "--epochs=1", "--out", path("run")}), {variable});
+    EXPECT_EQ(outcome.code, 1);
+    EXPECT_NE(outcome.err.find("PROXPROP_PLOTLY"), std::string::npos) << outcome.err;
+    EXPECT_FALSE(fs::exists(path("run")));
+  }
+}
+
+TEST_F(BadInput, AReportThatCannotBeWrittenDoesNotHideTheResult) {
+  ASSERT_EQ(run_small({"train", "-q", "--epochs=1", "--out", path("run")}).code, 0);
+  ASSERT_EQ(run_small({"compare", "-q", "--methods=exact", "--epochs=1", "--out", path("c")}).code, 0);
+  for (const std::string name : {"run", "c"}) {
+    fs::remove(path(name + "/report.html"));
+    write(name + "/report.html/in-the-way", "x");
+    const std::string command = name == "run" ? "train" : "compare";
+    const Outcome outcome = run({command, "-q", "--resume", "--epochs=2", "--json", "--out", path(name)});
+    EXPECT_EQ(outcome.code, 1);
+    EXPECT_NE(outcome.err.find("its report is not: "), std::string::npos) << outcome.err;
+    EXPECT_EQ(nlohmann::json::parse(outcome.out).at("schema_version"), 1);
+  }
+}
+
 TEST_F(BadInput, ReportsNeedRuns) {
   expect_error(run({"report", path("none")}), 3, "none");
   expect_error(run({"report", folder}), 3, "there is no run in");
