@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <fcntl.h>
+#include <regex>
 #include <string>
 #include <system_error>
 #include <unistd.h>
@@ -30,6 +31,12 @@ void write_and_sync(const fs::path& temporary, const fs::path& path, std::string
 }
 
 }  // namespace
+
+std::string left_over_of(const std::string& name) {
+  static const std::regex pattern(R"(\.(.+)\.[0-9]+\.[0-9]+\.tmp)");
+  std::smatch match;
+  return std::regex_match(name, match, pattern) ? match[1].str() : std::string();
+}
 
 void write_file_atomically(const fs::path& path, std::string_view bytes) {
   const fs::path temporary = temporary_name(path);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <regex>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -21,22 +22,30 @@ fs::path info_path(const fs::path& folder) {
   return folder / "run.json";
 }
 
-bool is_left_over(const std::string& name) {
-  return name.starts_with(".") && name.ends_with(".tmp");
-}
-
 // The names under which the recorders of this folder and the checkpoints write.
 bool written_by_a_run(const fs::path& relative) {
-  const std::string name = relative.filename().string();
+  static const std::regex checkpoint(R"(model\.safetensors|step-[0-9]+\.safetensors)");
+  const std::string of = left_over_of(relative.filename().string());
+  const std::string name = of.empty() ? relative.filename().string() : of;
   const std::string parent = relative.parent_path().string();
-  if (is_left_over(name))
-    return true;
   if (parent.empty()) {
     return name == "run.json" || name == "metrics.jsonl" || name == "metrics.csv" || name == "report.html";
   }
   if (parent == "tensorboard")
     return name.starts_with("events.out.tfevents.");
-  return parent == "checkpoints" || parent.starts_with("checkpoints/");
+  return parent == "checkpoints" && std::regex_match(name, checkpoint);
+}
+
+// What lies behind a link is not ours to remove, and a run that wrote through it would be mixed with what stays there.
+void refuse_links(const fs::path& folder) {
+  for (const char* name : {"checkpoints", "tensorboard"}) {
+    if (fs::is_symlink(folder / name)) {
+      throw RecordError(
+          (folder / name).string() +
+          " is a symbolic link: a run is not replaced through it; remove the link or choose "
+          "another folder");
+    }
+  }
 }
 
 // Symbolic links to folders are not followed: what lies behind them is not ours.
@@ -46,8 +55,7 @@ void remove_what_a_run_wrote(const fs::path& folder) {
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
     const fs::path relative = entry.path().lexically_relative(folder);
     const bool is_folder = entry.is_directory() && !entry.is_symlink();
-    const std::string top = relative.begin()->string();
-    if (is_folder && (top == "tensorboard" || top == "checkpoints")) {
+    if (is_folder && (relative == "tensorboard" || relative == "checkpoints")) {
       folders.push_back(entry.path());
     } else if (!is_folder && written_by_a_run(relative)) {
       files.push_back(entry.path());
@@ -57,10 +65,9 @@ void remove_what_a_run_wrote(const fs::path& folder) {
   std::stable_partition(files.begin(), files.end(), [&](const fs::path& file) { return file != info_path(folder); });
   for (const fs::path& file : files)
     fs::remove(file);
-  // Parents come before children in the list; a folder with foreign files in it stays.
-  for (auto empty = folders.rbegin(); empty != folders.rend(); ++empty) {
-    if (fs::is_empty(*empty))
-      fs::remove(*empty);
+  for (const fs::path& made : folders) {
+    if (fs::is_empty(made))  // one with foreign files in it stays
+      fs::remove(made);
   }
 }
 
@@ -78,8 +85,10 @@ void prepare_run_folder(const fs::path& folder, ExistingFolder existing) {
           " is not empty: choose another folder, or resume the run in it, or replace it with --force");
     }
     // Without run.json this is no run's folder, and names such as checkpoints/ may be someone else's.
-    if (occupied && existing == ExistingFolder::replace && fs::exists(info_path(folder)))
+    if (occupied && existing == ExistingFolder::replace && fs::exists(info_path(folder))) {
+      refuse_links(folder);
       remove_what_a_run_wrote(folder);
+    }
     fs::create_directories(folder);
   } catch (const fs::filesystem_error& error) {
     throw RecordError("cannot prepare " + folder.string() + ": " + error.code().message());

@@ -50,21 +50,44 @@ TEST(RunFolder, ReplacingRemovesOnlyWhatARunWrote) {
   put(elsewhere.path() / "model.safetensors", "precious");
   for (const char* name :
        {"run.json", "metrics.jsonl", "metrics.csv", "report.html", ".run.json.1.0.tmp",
-        "tensorboard/events.out.tfevents.1.proxprop.0", "checkpoints/step-8/model.safetensors"}) {
+        "tensorboard/events.out.tfevents.1.proxprop.0", "checkpoints/model.safetensors",
+        "checkpoints/step-00000008.safetensors", "checkpoints/.step-00000012.safetensors.7.0.tmp"}) {
     put(root / name, "x");
   }
-  for (const char* name : {"thesis.txt", "notes/metrics.csv", "tensorboard/notes.txt"})
+  const auto foreign = {
+      "thesis.txt",
+      "notes/metrics.csv",
+      "notes/.run.json.1.0.tmp",
+      ".thesis.txt.1.0.tmp",
+      "tensorboard/notes.txt",
+      "checkpoints/step-best.safetensors",
+      "checkpoints/other.pt",
+      "checkpoints/mine/model.safetensors"};
+  for (const char* name : foreign)
     put(root / name, "mine");
   fs::create_directory_symlink(elsewhere.path(), root / "checkpoints" / "link");
   prepare_run_folder(root, ExistingFolder::replace);
-  EXPECT_EQ(scene::content(root / "thesis.txt"), "mine");
-  EXPECT_EQ(scene::content(root / "notes/metrics.csv"), "mine");
-  EXPECT_EQ(scene::content(root / "tensorboard/notes.txt"), "mine");
+  for (const char* name : foreign)
+    EXPECT_EQ(scene::content(root / name), "mine") << name;
   EXPECT_EQ(scene::content(elsewhere.path() / "model.safetensors"), "precious");
   for (const char* name :
-       {"run.json", "metrics.jsonl", "metrics.csv", "report.html", ".run.json.1.0.tmp", "checkpoints",
+       {"run.json", "metrics.jsonl", "metrics.csv", "report.html", ".run.json.1.0.tmp", "checkpoints/model.safetensors",
+        "checkpoints/step-00000008.safetensors", "checkpoints/.step-00000012.safetensors.7.0.tmp",
         "tensorboard/events.out.tfevents.1.proxprop.0"}) {
     EXPECT_FALSE(fs::exists(root / name)) << name;
+  }
+}
+
+TEST(RunFolder, ReplacingThroughALinkIsRefusedBeforeAnythingIsRemoved) {
+  for (const char* name : {"checkpoints", "tensorboard"}) {
+    const TemporaryFolder folder, elsewhere;
+    put(folder.path() / "run.json", "x");
+    put(folder.path() / "metrics.jsonl", "x");
+    fs::create_directory_symlink(elsewhere.path(), folder.path() / name);
+    const std::string error = scene::error_of([&] { prepare_run_folder(folder.path(), ExistingFolder::replace); });
+    EXPECT_NE(error.find(std::string(name) + " is a symbolic link"), std::string::npos) << error;
+    EXPECT_TRUE(fs::exists(folder.path() / "run.json"));
+    EXPECT_TRUE(fs::exists(folder.path() / "metrics.jsonl"));
   }
 }
 
