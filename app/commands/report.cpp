@@ -49,11 +49,20 @@ ReportCommand::ReportCommand(CLI::App& root)
     : Command(root.add_subcommand("report", "write the report over run folders again, and print the table")) {
   app->footer("\nExamples:\n  proxprop report runs/demo\n  proxprop report runs/a runs/b --out runs/a-and-b.html");
   app->add_option("DIR", folders_, "run folders, or folders that hold some")->required()->type_name(" ");
-  app->add_option("--out", out_, "HTML file [DIR/report.html for one DIR, report.html for several]")->type_name("FILE");
+  app->add_option(
+         "--out", out_,
+         "HTML file; one that exists is only replaced if it ends in .html [DIR/report.html for one DIR, report.html "
+         "for "
+         "several]")
+      ->type_name("FILE");
   app->add_flag("--json", json_, "print the result as one JSON object");
 }
 
 int ReportCommand::run(const Session& session) {
+  std::error_code ignored;
+  if (!out_.empty() && fs::exists(out_, ignored) && fs::path(out_).extension() != ".html") {
+    throw UsageError("--out " + out_ + " exists and is no .html file; name another file, or remove this one first");
+  }
   std::vector<fs::path> folders;
   for (const std::string& folder : folders_) {
     for (const fs::path& run : runs_in(folder))

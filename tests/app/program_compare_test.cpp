@@ -105,4 +105,12 @@ TEST_F(Compare, ReportIsWrittenAgainOverAnyRuns) {
   EXPECT_EQ(object.at("runs").size(), 2U);
   EXPECT_EQ(object.at("runs")[0].at("label"), "exact");
   EXPECT_TRUE(fs::exists(path("chosen.html")));
+  EXPECT_EQ(run({"report", path("c"), "--out", path("chosen.html")}).code, 0);
+}
+
+TEST_F(Compare, AReportReplacesNoOtherKindOfFile) {
+  ASSERT_EQ(run_small({"compare", "-q", "--methods=exact", "--epochs=1", "--out", path("c")}).code, 0);
+  write("thesis.tex", "mine");
+  expect_error(run({"report", path("c"), "--out", path("thesis.tex")}), 2, "is no .html file");
+  EXPECT_EQ(read_file(path("thesis.tex")), "mine");
 }
