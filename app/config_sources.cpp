@@ -45,6 +45,25 @@ bool has_convolution(const train::ModelConfig& model) {
       model.layers.begin(), model.layers.end(), [](const std::string& layer) { return layer.starts_with("conv"); });
 }
 
+train::MethodConfig with_label(train::MethodConfig method, const MethodLabel& label) {
+  method.name = label.name;
+  method.cg_iterations = label.cg_iterations.value_or(method.cg_iterations);
+  return method;
+}
+
+/// Two settings of one source that say the number of iterations: `numbered` as method.name = cgN.
+void check_agreement(const Setting* numbered, const Setting* iterations) {
+  if (numbered == nullptr || iterations == nullptr || numbered->source != iterations->source)
+    return;
+  const std::string& name = std::get<std::string>(numbered->value);
+  const int64_t number = std::get<int64_t>(iterations->value);
+  if (parse_method_label(name)->cg_iterations == number)
+    return;
+  throw ConfigError(
+      "method " + name + " contradicts method.cg_iterations = " + std::to_string(number) + " (" + numbered->origin +
+      ", " + iterations->origin + "); give one of them");
+}
+
 }  // namespace
 
 void ConfigSources::add_environment(const std::vector<std::string>& variables) {
@@ -147,35 +166,34 @@ ResolvedConfig ConfigSources::resolve(const std::string& scope) const {
   }
   // The label of a compared method says the method, unless a setting for just this label does.
   const std::optional<MethodLabel> label = parse_method_label(scope);
+  const Setting* numbered = nullptr;    // the last that says method.name = cgN
+  const Setting* iterations = nullptr;  // the last that says method.cg_iterations
   for (const Setting* setting : ordered) {
-    const bool said_by_label = label && setting->scope.empty() && setting->key->path() == "method.name";
-    if (said_by_label)
+    const std::string path = setting->key->path();
+    if (label && setting->scope.empty() && path == "method.name")
       continue;
     assign(*setting->key, resolved.config, setting->value);
-    resolved.given.insert(setting->key->path());
+    resolved.given.insert(path);
+    const std::optional<MethodLabel> method = parse_method_label(resolved.config.method.name);
+    if (path == "method.name")
+      numbered = method && method->cg_iterations ? setting : nullptr;
+    if (path == "method.name" && numbered != nullptr) {
+      // "cgN" says both keys, with the right of the source that it stands in.
+      resolved.config.method = with_label(resolved.config.method, *method);
+      resolved.given.insert("method.cg_iterations");
+    }
+    if (path == "method.cg_iterations")
+      iterations = setting;
   }
-  if (label) {
-    resolved.config.method.name = label->name;
-    if (label->cg_iterations)
-      resolved.config.method.cg_iterations = *label->cg_iterations;
-  }
+  check_agreement(numbered, iterations);
+  if (label)
+    resolved.config.method = with_label(resolved.config.method, *label);
   apply_dependent_defaults(resolved);
   return resolved;
 }
 
 void apply_dependent_defaults(ResolvedConfig& resolved) {
   auto& [config, given] = resolved;
-  const std::optional<MethodLabel> method = parse_method_label(config.method.name);
-  if (method && method->cg_iterations) {
-    if (given.contains("method.cg_iterations") && config.method.cg_iterations != *method->cg_iterations) {
-      throw ConfigError(
-          "method " + config.method.name +
-          " contradicts method.cg_iterations = " + std::to_string(config.method.cg_iterations) + "; give one of them");
-    }
-    config.method.name = method->name;
-    config.method.cg_iterations = *method->cg_iterations;
-  }
-
   if (!given.contains("optimizer.lr")) {
     const std::string& optimizer = config.optimizer.name;
     const bool adaptive = optimizer == "adam" || optimizer == "adamw" || optimizer == "rmsprop";

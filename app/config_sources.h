@@ -61,7 +61,8 @@ class ConfigSources {
   bool names_method(const std::string& scope) const;
 
   /// The configuration of a run, or of one method of `compare`: all sources merged, then the defaults that hang
-  /// together.
+  /// together. A method "cgN" counts as both keys, method.name = cg and method.cg_iterations = N; ConfigError where one
+  /// source says two numbers.
   ResolvedConfig resolve(const std::string& scope = "") const;
 
  private:
@@ -74,7 +75,6 @@ class ConfigSources {
 /// Defaults that depend on other keys, for keys that nobody has given:
 /// - optimizer.lr: adam, adamw, rmsprop 0.001; lbfgs 1; the others 1 with a proximal method and 0.05 with backprop;
 /// - method.tau_theta: 1 for models with convolutions (the paper's convnet), else 0.05 (its MLP).
-/// A method "cgN" becomes cg with N iterations.
 void apply_dependent_defaults(ResolvedConfig& resolved);
 
 }  // namespace proxprop::app

@@ -131,6 +131,19 @@ TEST(DependentDefaults, CgWithANumberBecomesIterations) {
   EXPECT_NO_THROW(with_sets({"method.name=cg12", "method.cg_iterations=12"}));
 }
 
+TEST(DependentDefaults, CgWithANumberOverrulesIterationsOfSourcesBelowIt) {
+  ConfigSources sources;
+  sources.add_toml("[method]\ncg_iterations = 10", "a.toml");
+  sources.add_flag(*find_key("method.name"), "cg3");
+  EXPECT_EQ(sources.resolve().config.method.name, "cg");
+  EXPECT_EQ(sources.resolve().config.method.cg_iterations, 3);
+  ConfigSources reversed;
+  reversed.add_flag(*find_key("method.cg_iterations"), "10");
+  reversed.add_toml("[method]\nname = \"cg3\"", "a.toml");
+  EXPECT_EQ(reversed.resolve().config.method.name, "cg");
+  EXPECT_EQ(reversed.resolve().config.method.cg_iterations, 10);
+}
+
 TEST(Environment, ForeignVariablesAreIgnoredAndTyposAreNot) {
   ConfigSources sources;
   sources.add_environment(
