@@ -31,6 +31,7 @@ Json state_to_json(const Checkpoint& checkpoint) {
       {"sampler_epoch", checkpoint.sampler.epoch},
       {"sampler_batch", checkpoint.sampler.batch},
       {"evaluated_epoch", checkpoint.evaluated_epoch},
+      {"evaluated_step", checkpoint.evaluated_step},
       {"seconds", checkpoint.seconds},
       {"train_records", checkpoint.train_records},
       {"best_epoch", checkpoint.best.epoch},
@@ -44,6 +45,7 @@ void state_from_json(const Json& json, Checkpoint& checkpoint) {
   checkpoint.sampler.epoch = json.at("sampler_epoch").get<int64_t>();
   checkpoint.sampler.batch = json.at("sampler_batch").get<int64_t>();
   checkpoint.evaluated_epoch = json.at("evaluated_epoch").get<int64_t>();
+  checkpoint.evaluated_step = json.value("evaluated_step", int64_t{-1});  // older checkpoints end at whole epochs
   checkpoint.seconds = json.at("seconds").get<double>();
   checkpoint.train_records = json.at("train_records").get<int64_t>();
   checkpoint.best.epoch = json.at("best_epoch").get<int64_t>();

@@ -29,6 +29,7 @@ struct Checkpoint {
   Sampler::State sampler;
   int64_t step = 0;
   int64_t evaluated_epoch = -1;  ///< last epoch whose EpochEvent has been told; -1: not even epoch 0
+  int64_t evaluated_step = -1;   ///< the step of the last EpochEvent, which may lie inside an epoch; -1: none
   double seconds = 0;            ///< training time so far
   BestEpoch best;
   int64_t train_records = 0;

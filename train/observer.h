@@ -41,8 +41,8 @@ struct StepEvent {
 };
 
 struct EpochEvent {
-  int64_t epoch = 0;  ///< epochs done; 0 is the state before training
-  int64_t step = 0;
+  int64_t epoch = 0;          ///< whole epochs done; 0 is the state before training
+  int64_t step = 0;           ///< past the end of `epoch` only where train.max_steps ended the run inside the next one
   double seconds = 0;         ///< training time so far, evaluation not counted
   double train_loss = 0;      ///< full training set, after the epoch (the paper's "full batch loss")
   double train_accuracy = 0;  ///< in [0, 1]

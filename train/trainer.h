@@ -28,7 +28,7 @@ struct TrainerOptions {
 };
 
 /// Trains, and returns how it ended. A resumed run is bit-identical to one that never stopped, but for times. Epochs
-/// that are over are evaluated; with `max_steps` the last, unfinished one is not. Weights are written as
+/// that are over are evaluated, and so is the end of a run that `max_steps` ends inside one. Weights are written as
 /// model.safetensors beside the checkpoints when the run is finished. Throws ConfigError (also when `resume` is not set
 /// and the folder holds checkpoints, which would be mixed up), DivergedError, CheckpointError, RecordError.
 RunEnd train(const Config& config, const Dataset& dataset, const TrainerOptions& options);

@@ -147,7 +147,8 @@ void TrainingRun::tell_steps() {
 }
 
 bool TrainingRun::evaluation_due() const {
-  return step_ % sampler_.batches_per_epoch() == 0 && evaluated_epoch_ < epochs_done();
+  const bool over = step_ % sampler_.batches_per_epoch() == 0 || step_ >= total_steps();
+  return over && evaluated_step_ < step_;
 }
 
 void TrainingRun::evaluate() {
@@ -161,6 +162,7 @@ void TrainingRun::evaluate() {
       std::isfinite(train->loss), "training diverged: the loss over the training set is ", train->loss, " after step ",
       step_, " (epoch ", epochs_done(), "); try a smaller optimizer.lr");
   evaluated_epoch_ = epochs_done();
+  evaluated_step_ = step_;
   saved_ = false;
   remember_if_best(evaluated_epoch_, *validation, *test);
   tell_epoch(*train, *validation, *test);

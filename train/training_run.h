@@ -33,7 +33,7 @@ class TrainingRun {
   /// One batch: forward, backward, optimizer.
   void step();
 
-  /// At the end of every epoch, and before the first step.
+  /// Before the first step, at the end of every epoch, and at the end of a run that train.max_steps ends inside one.
   bool evaluation_due() const;
   /// Full training set, validation, test. Given up when a stop is requested; it is then still due.
   void evaluate();
@@ -70,6 +70,7 @@ class TrainingRun {
 
   int64_t step_ = 0;
   int64_t evaluated_epoch_ = -1;
+  int64_t evaluated_step_ = -1;
   bool resumed_ = false;
   bool saved_ = false;  // the newest checkpoint holds the present state
   BestEpoch best_;

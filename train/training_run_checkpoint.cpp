@@ -8,6 +8,7 @@
 #include <ATen/Context.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <mutex>
 
 namespace proxprop::train {
@@ -65,6 +66,7 @@ Checkpoint TrainingRun::capture() const {
   checkpoint.sampler = sampler_.state();
   checkpoint.step = step_;
   checkpoint.evaluated_epoch = evaluated_epoch_;
+  checkpoint.evaluated_step = evaluated_step_;
   checkpoint.seconds = stopwatch_.seconds();
   checkpoint.best = best_;
   checkpoint.train_records = data_.train.records();
@@ -96,6 +98,7 @@ void TrainingRun::restore(const Checkpoint& checkpoint) {
   sampler_.restore(checkpoint.sampler);
   step_ = checkpoint.step;
   evaluated_epoch_ = checkpoint.evaluated_epoch;
+  evaluated_step_ = std::max(checkpoint.evaluated_step, evaluated_epoch_ * sampler_.batches_per_epoch());
   best_ = checkpoint.best;
   stopwatch_ = Stopwatch(checkpoint.seconds);
   resumed_ = true;

@@ -131,7 +131,24 @@ TEST(Trainer, StopsAtMaxSteps) {
   EXPECT_EQ(end.status, "finished");
   EXPECT_EQ(end.steps, 8);
   EXPECT_EQ(end.epochs, 1);
-  EXPECT_EQ(recorder.epochs.size(), 2u);
+}
+
+TEST(Trainer, WhereMaxStepsEndsInsideAnEpochIsEvaluatedOnce) {
+  const TemporaryFolder folder;
+  Config config = small_config();
+  config.train.max_steps = 8;
+  Recorder first, again, further;
+  train(config, banded_dataset(), options_for(first, folder.path()));
+  ASSERT_EQ(first.epochs.size(), 3u);
+  EXPECT_EQ(first.epochs[2].step, 8);
+  EXPECT_EQ(first.epochs[2].epoch, 1);
+  EXPECT_NE(first.epochs[2].train_loss, first.epochs[1].train_loss);
+  train(config, banded_dataset(), options_for(again, folder.path(), true));
+  EXPECT_TRUE(again.epochs.empty());
+  config.train.max_steps = 12;
+  train(config, banded_dataset(), options_for(further, folder.path(), true));
+  ASSERT_EQ(further.epochs.size(), 1u);
+  EXPECT_EQ(further.epochs[0].step, 12);
 }
 
 TEST(Trainer, StopsAndSavesOnRequest) {
