@@ -195,9 +195,9 @@ std::vector<Key> make_keys() {
       {"train",
        "keep",
        training<&TrainConfig::keep>(),
-       "checkpoints kept beside the best and the last",
+       "newest checkpoints kept; that of the best epoch is kept besides",
        {},
-       at_least(0)},
+       at_least(1)},
   };
 }
 

@@ -20,7 +20,8 @@ namespace {
 constexpr int64_t kLargest = int64_t{1} << 40;  // keeps products such as epochs * batches in 64 bits
 
 void check_range(const std::string& key, int64_t value, int64_t least, int64_t most) {
-  require<ConfigError>(value >= least && value <= most, key, " must lie in [", least, ", ", most, "], got ", value);
+  require<ConfigError>(value >= least, key, " must be at least ", least, ", got ", value);
+  require<ConfigError>(value <= most, key, " must be at most ", most, ", got ", value);
 }
 
 bool has_dropout(const ModelConfig& model) {

@@ -29,6 +29,7 @@ TEST_F(CommandLine, UnknownMethodsAreNamedWithASuggestion) {
 TEST_F(CommandLine, WrongValuesNameTheFlagAndWhatItTakes) {
   expect_error(run({"train", "--epochs", "many"}), 2, "--epochs must be an integer, not 'many'");
   expect_error(run({"train", "--tau-theta=-1"}), 2, "--tau-theta must be above 0, not -1");
+  expect_error(run({"train", "--keep=0"}), 2, "--keep must be at least 1, not 0");
   expect_error(run({"train", "--epochs"}), 2, "--epochs");
   expect_error(run({"train", "--set", "train.epoch=1"}), 2, "(did you mean train.epochs?)");
   expect_error(run({"train", "--set", "cg3.train.epochs=1"}), 2, "proxprop compare");
