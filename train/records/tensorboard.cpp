@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace proxprop::train {
@@ -20,6 +21,15 @@ std::string configuration_markdown(const RunStart& start) {
   return table;
 }
 
+bool has_event_files(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->path().filename().string().starts_with("events.out.tfevents."))
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& run_folder) : folder_(run_folder / "tensorboard") {}
@@ -27,10 +37,12 @@ TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& run_folder) : 
 void TensorBoardWriter::on_start(const RunStart& start) {
   has_validation_ = start.validation_records > 0;
   has_test_ = start.test_records > 0;
+  // A run that was stopped before its first checkpoint begins anew beside the events that it had told.
+  const bool begins_anew = !start.resumed && has_event_files(folder_);
   file_.emplace(folder_);
-  if (start.resumed) {
-    file_->restart(start.first_step + 1);
-  } else {
+  if (start.resumed || begins_anew)
+    file_->restart(begins_anew ? 0 : start.first_step + 1);
+  if (!start.resumed) {
     file_->text(0, "configuration", configuration_markdown(start));
   }
 }

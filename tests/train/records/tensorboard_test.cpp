@@ -166,6 +166,21 @@ TEST(TensorBoard, ResumingVoidsWhatCameAfterTheCheckpoint) {
   EXPECT_EQ(events.at(1).at(2).at(0), "7");
 }
 
+TEST(TensorBoard, BeginningAnewVoidsAllThatAnEarlierProcessTold) {
+  const TemporaryFolder folder;
+  const Play play;
+  TensorBoardWriter first(folder.path());
+  play.tell(first, 0, 3);  // killed before its first checkpoint
+  TensorBoardWriter second(folder.path());
+  play.tell(second);
+  const auto files = files_of(folder);
+  ASSERT_EQ(files.size(), 2u);
+  EXPECT_FALSE(events_in(files[0]).at(1).contains(7));
+  const auto events = events_in(files[1]);
+  EXPECT_EQ(decode(events.at(1).at(7).at(0)).at(1).at(0), "1");  // SessionLog.START
+  EXPECT_EQ(events.at(1).at(2).at(0), "0");
+}
+
 TEST(TensorBoard, TheConfigurationIsText) {
   const TemporaryFolder folder;
   TensorBoardWriter writer(folder.path());
