@@ -97,20 +97,20 @@ std::vector<ComparedMethod> read_comparison(const fs::path& folder) {
   const Json object = train::parse_json(train::read_file(path), path.string());
   try {
     if (object.at("schema_version").get<int>() != 1) {
-      throw train::RecordError(path.string() + " was written by a newer proxprop");
+      throw train::RecordReadError(path.string() + " was written by a newer proxprop");
     }
     std::vector<ComparedMethod> methods;
     for (const Json& method : object.at("methods")) {
       methods.push_back({method.at("label").get<std::string>(), train::config_from_json(method.at("config"))});
       if (!is_folder_name(methods.back().label)) {
-        throw train::RecordError(path.string() + ": '" + methods.back().label + "' cannot be the name of a method");
+        throw train::RecordReadError(path.string() + ": '" + methods.back().label + "' cannot be the name of a method");
       }
     }
     if (methods.empty())
-      throw train::RecordError(path.string() + " names no method");
+      throw train::RecordReadError(path.string() + " names no method");
     return methods;
   } catch (const Json::exception& error) {
-    throw train::RecordError(path.string() + " is not what proxprop writes: " + error.what());
+    throw train::RecordReadError(path.string() + " is not what proxprop writes: " + error.what());
   }
 }
 

@@ -4,6 +4,7 @@
 #include "app/fetch_progress.h"
 #include "train/data/data_error.h"
 #include "train/errors.h"
+#include "train/records/record_error.h"
 
 #include <exception>
 #include <iostream>
@@ -34,6 +35,10 @@ int report_current_exception() {
   } catch (const train::ConfigError& error) {
     return report(error.what(), exit_configuration);
   } catch (const train::DataError& error) {
+    return report(error.what(), exit_configuration);
+  } catch (const train::CheckpointError& error) {
+    return report(error.what(), exit_configuration);
+  } catch (const train::RecordReadError& error) {
     return report(error.what(), exit_configuration);
   } catch (const train::DivergedError& error) {
     return report(error.what(), exit_diverged);

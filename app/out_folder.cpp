@@ -31,7 +31,7 @@ bool is_occupied(const fs::path& folder) {
   try {
     return fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder));
   } catch (const fs::filesystem_error& error) {
-    throw train::RecordError("cannot read the folder " + folder.string() + ": " + error.code().message());
+    throw train::RecordReadError("cannot read the folder " + folder.string() + ": " + error.code().message());
   }
 }
 

@@ -35,7 +35,7 @@ void for_each_file(const fs::path& folder, Use&& use) {
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
     use(entry->path());
   const bool absent = error == std::errc::no_such_file_or_directory;
-  require<RecordError>(!error || absent, "cannot read the folder ", folder.string(), ": ", error.message());
+  require<RecordReadError>(!error || absent, "cannot read the folder ", folder.string(), ": ", error.message());
 }
 
 std::map<int64_t, fs::path> checkpoints_by_step(const fs::path& folder) {

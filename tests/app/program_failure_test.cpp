@@ -139,6 +139,20 @@ TEST_F(BadInput, AReportThatCannotBeWrittenDoesNotHideTheResult) {
   }
 }
 
+TEST_F(BadInput, ABrokenRunFolderIsNoFailureOfTheMachine) {
+  ASSERT_EQ(run_small({"train", "-q", "--epochs=1", "--out", path("run")}).code, 0);
+  write("torn/run.json", "{");
+  write("torn/metrics.jsonl", "");
+  expect_error(run({"report", path("torn")}), 3, "metrics.jsonl");
+  expect_error(run({"train", "--resume", "--out", path("torn")}), 3, "run.json");
+  for (const auto& entry : fs::directory_iterator(path("run/checkpoints")))
+    fs::resize_file(entry.path(), 50);
+  const Outcome resumed = run({"train", "-q", "--resume", "--epochs=2", "--out", path("run")});
+  EXPECT_EQ(resumed.code, 3) << resumed.err;
+  EXPECT_NE(resumed.err.find("proxprop: warning: "), std::string::npos) << resumed.err;
+  EXPECT_NE(resumed.err.find("proxprop: error: none of the"), std::string::npos) << resumed.err;
+}
+
 TEST_F(BadInput, ReportsNeedRuns) {
   expect_error(run({"report", path("none")}), 3, "none");
   expect_error(run({"report", folder}), 3, "there is no run in");

@@ -91,7 +91,7 @@ void visit_sections(Whole& config, Visit&& visit) {
 }
 
 [[noreturn]] void wrong_type(const std::string& key, const char* expected) {
-  throw RecordError(key + " must be " + expected);
+  throw RecordReadError(key + " must be " + expected);
 }
 
 // nlohmann::json would silently cut 1.5 to 1 and wrap -1 to 2^64 - 1.
@@ -142,7 +142,7 @@ void read(const Json& json, const std::string& key, std::vector<T>& values) {
 void check_keys(const Json& object, const std::set<std::string>& known, const std::string& prefix) {
   for (const auto& [key, value] : object.items()) {
     if (!known.contains(key))
-      throw RecordError("unknown key " + prefix + key);
+      throw RecordReadError("unknown key " + prefix + key);
   }
 }
 

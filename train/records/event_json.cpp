@@ -175,7 +175,7 @@ std::optional<Event> event_from_json(const Json& json) {
       return from_json<RunEnd>(json);
     return std::nullopt;
   } catch (const Json::exception&) {
-    throw RecordError("not an event of a run");
+    throw RecordReadError("not an event of a run");
   }
 }
 

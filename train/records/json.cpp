@@ -29,7 +29,7 @@ std::string json_text_for_html(const Json& value) {
 Json parse_json(std::string_view text, const std::string& origin) {
   Json value = Json::parse(text, nullptr, false);
   if (value.is_discarded())
-    throw RecordError(origin + " is not valid JSON");
+    throw RecordReadError(origin + " is not valid JSON");
   return value;
 }
 

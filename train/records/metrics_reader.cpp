@@ -40,7 +40,7 @@ std::vector<Event> read_events(const std::filesystem::path& path) {
       if (auto event = event_from_json(parse_json(line, "the line")))
         events.push_back(std::move(*event));
     } catch (const RecordError& error) {
-      throw RecordError(path.string() + ", line " + std::to_string(line_number) + ": " + error.what());
+      throw RecordReadError(path.string() + ", line " + std::to_string(line_number) + ": " + error.what());
     }
   }
   return events;

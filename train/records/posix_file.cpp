@@ -85,7 +85,7 @@ std::string read_file(const std::filesystem::path& path) {
   if (descriptor >= 0)
     ::close(descriptor);
   if (error != 0)
-    throw RecordError("cannot read " + path.string() + ": " + reason(error));
+    throw RecordReadError("cannot read " + path.string() + ": " + reason(error));
   return bytes;
 }
 

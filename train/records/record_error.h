@@ -10,4 +10,11 @@ class RecordError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// What is there to be read cannot be, or is not what it should be: torn, edited, of a newer version, of something
+/// else.
+class RecordReadError : public RecordError {
+ public:
+  using RecordError::RecordError;
+};
+
 }  // namespace proxprop::train

@@ -122,7 +122,7 @@ RunInfo read_run_info(const fs::path& folder) {
     return run_info_from_json(parse_json(read_file(path), "the file"));
   } catch (const RecordError& error) {
     const std::string message = error.what();
-    throw RecordError(message.starts_with("cannot read") ? message : path.string() + ": " + message);
+    throw RecordReadError(message.starts_with("cannot read") ? message : path.string() + ": " + message);
   }
 }
 

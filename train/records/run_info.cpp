@@ -44,7 +44,7 @@ RunInfo run_info_from_json(const Json& json) {
   try {
     const auto version = json.at("schema_version").get<int64_t>();
     if (version > schema_version) {
-      throw RecordError("written by a newer proxprop (schema_version " + std::to_string(version) + ")");
+      throw RecordReadError("written by a newer proxprop (schema_version " + std::to_string(version) + ")");
     }
     RunInfo info;
     info.label = json.at("label").get<std::string>();
@@ -62,7 +62,7 @@ RunInfo run_info_from_json(const Json& json) {
     }
     return info;
   } catch (const Json::exception& error) {
-    throw RecordError(std::string("not the record of a run: ") + error.what());
+    throw RecordReadError(std::string("not the record of a run: ") + error.what());
   }
 }
 

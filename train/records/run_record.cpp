@@ -20,10 +20,10 @@ std::string folder_name(const fs::path& folder) {
 RunRecord read_run(const fs::path& folder) {
   const fs::path metrics = folder / "metrics.jsonl";
   if (!fs::exists(metrics))
-    throw RecordError(folder.string() + " is not the folder of a run: it has no metrics.jsonl");
+    throw RecordReadError(folder.string() + " is not the folder of a run: it has no metrics.jsonl");
   RunRecord run{folder, "", std::nullopt, read_metrics(metrics)};
   if (!run.metrics.start)
-    throw RecordError(metrics.string() + " does not begin with the start of a run");
+    throw RecordReadError(metrics.string() + " does not begin with the start of a run");
   if (fs::exists(folder / "run.json"))
     run.info = read_run_info(folder);
   run.label = run.metrics.start->label.empty() ? folder_name(folder) : run.metrics.start->label;
