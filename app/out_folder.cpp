@@ -29,7 +29,7 @@ fs::path new_run_folder(const std::string& stem) {
 
 bool is_occupied(const fs::path& folder) {
   try {
-    return fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder));
+    return fs::exists(folder) && !(fs::is_directory(folder) && train::is_vacant(folder));
   } catch (const fs::filesystem_error& error) {
     throw train::RecordReadError("cannot read the folder " + folder.string() + ": " + error.code().message());
   }

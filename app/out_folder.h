@@ -11,7 +11,7 @@ namespace proxprop::app {
 /// A folder of this name does not exist yet: "runs/<stem>-20260131T120000Z".
 std::filesystem::path new_run_folder(const std::string& stem);
 
-/// Whether the folder holds anything.
+/// Whether the folder holds anything but what a killed process left half-written.
 bool is_occupied(const std::filesystem::path& folder);
 
 /// Checks, and changes nothing: `refuse` wants a folder that is empty or absent; `replace` also takes one that holds

@@ -91,6 +91,13 @@ TEST_F(BadInput, ARunFolderIsNotOverwrittenUnasked) {
   EXPECT_NE(read_file(path("run/metrics.jsonl")), before);
 }
 
+TEST_F(BadInput, AFolderInWhichARunWasKilledAtOnceCanBeUsedAgain) {
+  write("run/.run.json.4711.0.tmp", "{");
+  write("c/.compare.json.4711.0.tmp", "{");
+  EXPECT_EQ(run_small({"train", "-q", "--epochs=1", "--out", path("run")}).code, 0);
+  EXPECT_EQ(run_small({"compare", "-q", "--methods=exact", "--epochs=1", "--out", path("c")}).code, 0);
+}
+
 TEST_F(BadInput, ForceSparesFoldersThatAreNotRuns) {
   write("precious/notes.txt", "mine");
   expect_error(run_small({"train", "--force", "--out", path("precious")}), 3, "--force does not touch it");

@@ -73,12 +73,19 @@ void remove_what_a_run_wrote(const fs::path& folder) {
 
 }  // namespace
 
+bool is_vacant(const fs::path& folder) {
+  return std::none_of(fs::directory_iterator(folder), fs::directory_iterator(), [](const fs::directory_entry& entry) {
+    const std::string of = left_over_of(entry.path().filename().string());
+    return of != "run.json" && of != "compare.json";
+  });
+}
+
 void prepare_run_folder(const fs::path& folder, ExistingFolder existing) {
   try {
     if (fs::exists(folder) && !fs::is_directory(folder)) {
       throw RecordError(folder.string() + " is a file; a run needs a folder");
     }
-    const bool occupied = fs::exists(folder) && !fs::is_empty(folder);
+    const bool occupied = fs::exists(folder) && !is_vacant(folder);
     if (occupied && existing == ExistingFolder::refuse) {
       throw RecordError(
           folder.string() +

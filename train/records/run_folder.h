@@ -13,6 +13,10 @@ enum class ExistingFolder {
   resume,   ///< leave everything; the recorders go on where the checkpoint is
 };
 
+/// Whether a folder that exists is empty, but for files whose writing was cut short (".run.json.4711.0.tmp").
+/// Throws std::filesystem::filesystem_error.
+bool is_vacant(const std::filesystem::path& folder);
+
 /// Makes the folder of a run (and the folders above it), or checks that it may be used. Throws RecordError.
 void prepare_run_folder(const std::filesystem::path& folder, ExistingFolder existing);
 

@@ -34,6 +34,16 @@ TEST(RunFolder, MakesTheFoldersAbove) {
   prepare_run_folder(folder.path() / "a" / "b", ExistingFolder::refuse);  // empty: may be used
 }
 
+TEST(RunFolder, WhatAKilledProcessLeftHalfWrittenDoesNotOccupyIt) {
+  const TemporaryFolder folder;
+  put(folder.path() / ".run.json.4711.0.tmp", "{");
+  put(folder.path() / ".compare.json.4711.12.tmp", "{");
+  EXPECT_TRUE(is_vacant(folder.path()));
+  EXPECT_EQ(scene::error_of([&] { prepare_run_folder(folder.path(), ExistingFolder::refuse); }), "");
+  put(folder.path() / ".thesis.4711.0.tmp", "mine");
+  EXPECT_FALSE(is_vacant(folder.path()));
+}
+
 TEST(RunFolder, RefusesWhatIsNotEmptyAndSaysWhatToDo) {
   const TemporaryFolder folder;
   put(folder.path() / "thesis.txt", "");
