@@ -81,6 +81,44 @@ std::vector<ComparedMethod> plan_comparison(const ConfigSources& sources, const 
   return methods;
 }
 
+std::string comparison_toml(const std::vector<ComparedMethod>& methods) {
+  std::vector<Json> configs;
+  Json labels = Json::array();
+  for (const ComparedMethod& method : methods) {
+    configs.push_back(train::config_to_json(method.config));
+    labels.push_back(method.label);
+  }
+  // method.name is said for each method even where all agree: it makes a method of a label that is none by itself.
+  const auto is_shared = [&](const std::string& section, const std::string& name) {
+    return section + "." + name != "method.name" &&
+           std::all_of(configs.begin(), configs.end(), [&](const Json& config) {
+             return config.at(section).at(name) == configs.front().at(section).at(name);
+           });
+  };
+  // The members for which `wanted` holds, below a heading; nothing where there are none.
+  const auto table = [](const std::string& heading, const Json& members, const auto& wanted) {
+    std::string lines;
+    for (const auto& [name, value] : members.items()) {
+      if (wanted(name))
+        lines += name + " = " + train::json_text(value) + "\n";
+    }
+    return lines.empty() ? lines : "[" + heading + "]\n" + lines + "\n";
+  };
+
+  std::string text;
+  for (const auto& [section, members] : configs.front().items())
+    text += table(section, members, [&, &part = section](const std::string& name) { return is_shared(part, name); });
+  text += "[compare]\nmethods = " + train::json_text(labels) + "\n\n";
+  for (std::size_t i = 0; i < methods.size(); ++i) {
+    const std::string scope = "compare." + train::json_text(Json(methods[i].label)) + ".";
+    for (const auto& [section, members] : configs[i].items()) {
+      text += table(
+          scope + section, members, [&, &part = section](const std::string& name) { return !is_shared(part, name); });
+    }
+  }
+  return text;
+}
+
 void write_comparison(const fs::path& folder, const std::vector<ComparedMethod>& methods) {
   Json list = Json::array();
   for (const ComparedMethod& method : methods) {

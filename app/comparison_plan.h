@@ -20,6 +20,10 @@ struct ComparedMethod {
 /// not have the same initial parameters and the same batches.
 std::vector<ComparedMethod> plan_comparison(const ConfigSources& sources, const std::vector<std::string>& labels);
 
+/// The comparison as TOML that --config reads: the keys on which all methods agree once, then [compare] methods and
+/// what each method has for itself.
+std::string comparison_toml(const std::vector<ComparedMethod>& methods);
+
 /// compare.json, which says what a comparison is made of, so that it can be resumed.
 void write_comparison(const std::filesystem::path& folder, const std::vector<ComparedMethod>& methods);
 /// Throws train::RecordError.

@@ -8,6 +8,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -149,6 +150,9 @@ void check_value(const Key& key, const Value& value) {
     check_string(key, *text);
   if (const auto* integer = std::get_if<int64_t>(&value))
     check_bounds(key.bounds, static_cast<double>(*integer));
+  // TOML and most readers of JSON know no larger integers, and a run must be described by its own files.
+  if (const auto* integer = std::get_if<uint64_t>(&value); integer && *integer > uint64_t{INT64_MAX})
+    throw BadValue("must be at most " + std::to_string(INT64_MAX) + ", not " + std::to_string(*integer));
   if (const auto* number = std::get_if<double>(&value))
     check_bounds(key.bounds, *number);
   if (const auto* list = std::get_if<std::vector<int64_t>>(&value)) {

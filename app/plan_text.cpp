@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace proxprop::app {
 
 std::string plan_table(const std::vector<train::LayerPlan>& plan) {
@@ -32,6 +34,16 @@ train::Json plan_json(const std::vector<train::LayerPlan>& plan) {
          {"reason", layer.reason}});
   }
   return list;
+}
+
+std::string as_comment(const std::string& text) {
+  std::string commented;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    commented.append("# ").append(text, begin, end - begin).append("\n");
+    begin = end + 1;
+  }
+  return commented;
 }
 
 std::string config_toml(const train::Config& config) {

@@ -14,6 +14,9 @@ std::string plan_table(const std::vector<train::LayerPlan>& plan);
 /// The same as a list of objects, whose keys are the members of LayerPlan.
 train::Json plan_json(const std::vector<train::LayerPlan>& plan);
 
+/// The text with "# " before each line.
+std::string as_comment(const std::string& text);
+
 /// The configuration as TOML that --config reads.
 std::string config_toml(const train::Config& config);
 

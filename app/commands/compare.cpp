@@ -151,13 +151,17 @@ int CompareCommand::run(const Session& session) {
     plans[method.label] = check_config(method.config);
   if (dry_run_) {
     train::Json list = train::Json::array();
-    for (const auto& [label, config] : methods) {
+    for (const auto& [label, config] : methods)
       list.push_back({{"label", label}, {"config", train::config_to_json(config)}, {"plan", plan_json(plans[label])}});
-      if (!json_)
-        std::cout << "# " << label << "\n" << config_toml(config) << "\n" << plan_table(plans[label]) << "\n";
-    }
-    if (json_)
+    if (json_) {
       std::cout << train::json_text({{"schema_version", 1}, {"methods", list}}, true) << "\n";
+      return exit_ok;
+    }
+    std::cout << comparison_toml(methods);
+    for (const ComparedMethod& method : methods) {
+      std::cout << "# The planner's choice for each layer with " << method.label << ":\n"
+                << as_comment(plan_table(plans[method.label]));
+    }
     return exit_ok;
   }
   const train::Config& first = methods.front().config;

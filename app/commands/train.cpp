@@ -41,13 +41,7 @@ void print_plan(const train::Config& config, const std::vector<train::LayerPlan>
     return;
   }
   std::cout << config_toml(config);
-  const std::string table = plan_table(plan);
-  std::cout << "\n# The planner's choice for each layer:\n";
-  for (std::size_t begin = 0; begin < table.size();) {
-    const std::size_t end = table.find('\n', begin);
-    std::cout << "# " << table.substr(begin, end - begin) << "\n";
-    begin = end + 1;
-  }
+  std::cout << "\n# The planner's choice for each layer:\n" << as_comment(plan_table(plan));
 }
 
 void print_end(const Run& run, const train::RunEnd& end, bool json, bool quiet) {

@@ -36,6 +36,31 @@ TEST_F(Output, ADryRunIsAConfigurationFileForTheSameRun) {
   EXPECT_FALSE(fs::exists("runs"));
 }
 
+TEST_F(Output, ADryComparisonIsAConfigurationFileForTheSameComparison) {
+  const std::vector<std::string> dry = {"compare", "--dry-run", "--hidden=30"};
+  auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), dry.begin(), dry.end());
+    return run(more);
+  };
+  const Outcome first = with(
+      {"--methods=backprop,exact,cg7,my-adam,a=b", "--set", "my-adam.method.name=backprop", "--set",
+       "my-adam.optimizer.name=adam", "--set", "a=b.method.name=exact", "--set", "exact.optimizer.momentum=0.5"});
+  ASSERT_EQ(first.code, 0) << first.err;
+  write("same.toml", first.out);
+  const Outcome second = run({"compare", "--dry-run", "--config", path("same.toml")});
+  EXPECT_EQ(second.code, 0) << second.err;
+  EXPECT_EQ(second.out, first.out);
+  // What all have in common stands there once.
+  EXPECT_EQ(first.out.find("batch_size"), first.out.rfind("batch_size"));
+}
+
+TEST_F(Output, ASeedIsAnIntegerOfToml) {
+  const Outcome largest = run({"train", "--dry-run", "--hidden=30", "--seed=9223372036854775807"});
+  write("same.toml", largest.out);
+  EXPECT_EQ(run({"train", "--dry-run", "--config", path("same.toml")}).out, largest.out);
+  expect_error(run({"train", "--dry-run", "--seed=9223372036854775808"}), 2, "--seed must be at most");
+}
+
 TEST_F(Output, TheResolvedConfigurationIsWrittenWithTheRun) {
   write("a.toml", "[train]\nepochs = 9\n[optimizer]\nlr = 0.5\n");
   const Outcome outcome =
