@@ -59,7 +59,7 @@ void check_common(const std::vector<ComparedMethod>& methods) {
 
 }  // namespace
 
-std::vector<ComparedMethod> plan_comparison(const ConfigSources& sources, const std::vector<std::string>& labels) {
+void check_scopes(const ConfigSources& sources, const std::vector<std::string>& labels) {
   for (const auto& [scope, origin] : sources.scopes()) {
     const bool compared = std::find(labels.begin(), labels.end(), scope) != labels.end();
     if (origin.starts_with("--set") && !compared) {
@@ -69,6 +69,10 @@ std::vector<ComparedMethod> plan_comparison(const ConfigSources& sources, const 
       throw train::ConfigError(origin + ": [compare." + scope + "] is no method" + did_you_mean(scope, labels));
     }
   }
+}
+
+std::vector<ComparedMethod> plan_comparison(const ConfigSources& sources, const std::vector<std::string>& labels) {
+  check_scopes(sources, labels);
   std::vector<ComparedMethod> methods;
   std::set<std::string> seen;
   for (const std::string& label : labels) {

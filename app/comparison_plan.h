@@ -15,6 +15,10 @@ struct ComparedMethod {
   train::Config config;
 };
 
+/// Throws UsageError for a --set, or train::ConfigError for a table of a file, that is for a method that is not
+/// compared. A table for a method that could be compared may stay in the file.
+void check_scopes(const ConfigSources& sources, const std::vector<std::string>& labels);
+
 /// One configuration per label. A label is a method (backprop, exact, cgN), or any name for which some source sets the
 /// method: [compare.my-adam.method] name = "backprop". Throws UsageError, or train::ConfigError where the methods would
 /// not have the same initial parameters and the same batches.

@@ -192,6 +192,13 @@ ResolvedConfig ConfigSources::resolve(const std::string& scope) const {
   return resolved;
 }
 
+void refuse_scoped_sets(const ConfigSources& sources) {
+  for (const auto& [scope, origin] : sources.scopes()) {
+    if (origin.starts_with("--set"))
+      throw UsageError(origin + ": '" + scope + ".' is for `proxprop compare`");
+  }
+}
+
 void apply_dependent_defaults(ResolvedConfig& resolved) {
   auto& [config, given] = resolved;
   if (!given.contains("optimizer.lr")) {

@@ -72,6 +72,9 @@ class ConfigSources {
   bool base_is_given_ = false;
 };
 
+/// For commands that have one configuration: throws UsageError for a --set that is for one method of `compare`.
+void refuse_scoped_sets(const ConfigSources& sources);
+
 /// Defaults that depend on other keys, for keys that nobody has given:
 /// - optimizer.lr: adam, adamw, rmsprop 0.001; lbfgs 1; the others 1 with a proximal method and 0.05 with backprop;
 /// - method.tau_theta: 1 for models with convolutions (the paper's convnet), else 0.05 (its MLP).

@@ -134,6 +134,7 @@ std::vector<ComparedMethod> CompareCommand::resumed_methods() const {
   if (!methods_.empty() && split(methods_) != labels) {
     throw UsageError("--resume cannot change --methods, which are " + join(labels) + " in " + out_);
   }
+  check_scopes(config_flags_.sources(), labels);
   for (ComparedMethod& method : methods) {
     const train::Config now = config_flags_.sources(method.config).resolve(method.label).config;
     check_resumable(method.config, now);

@@ -50,7 +50,9 @@ InfoCommand::InfoCommand(CLI::App& root)
 }
 
 int InfoCommand::run(const Session&) {
-  const train::Config config = config_flags_.sources().resolve().config;
+  const ConfigSources sources = config_flags_.sources();
+  refuse_scoped_sets(sources);
+  const train::Config config = sources.resolve().config;
   const bool with_plan = plan_ || config_flags_.any();
   const std::vector<train::LayerPlan> plan = with_plan ? check_config(config) : std::vector<train::LayerPlan>();
   const train::Json system = system_info();

@@ -81,10 +81,7 @@ train::Config TrainCommand::resolve() const {
     check_out_folder(out_, train::ExistingFolder::resume, "run.json");
   const auto before = resume_ ? std::optional(train::read_run_info(out_).config) : std::nullopt;
   const ConfigSources sources = config_flags_.sources(before);
-  for (const auto& [scope, origin] : sources.scopes()) {
-    if (origin.starts_with("--set"))
-      throw UsageError(origin + ": '" + scope + ".' is for `proxprop compare`");
-  }
+  refuse_scoped_sets(sources);
   const train::Config config = sources.resolve().config;
   if (resuming)
     check_resumable(*before, config);

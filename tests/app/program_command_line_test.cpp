@@ -33,6 +33,7 @@ TEST_F(CommandLine, WrongValuesNameTheFlagAndWhatItTakes) {
   expect_error(run({"train", "--epochs"}), 2, "--epochs");
   expect_error(run({"train", "--set", "train.epoch=1"}), 2, "(did you mean train.epochs?)");
   expect_error(run({"train", "--set", "cg3.train.epochs=1"}), 2, "proxprop compare");
+  expect_error(run({"info", "--set", "cg3.train.epochs=1"}), 2, "proxprop compare");
   expect_error(run({"train", "--resume"}), 2, "--resume needs --out");
   expect_error(run({"train", "--resume", "--force", "--out", path("run")}), 2, "--force");
 }

@@ -84,6 +84,13 @@ TEST_F(Compare, WhatIsFinishedIsReportedWhenALaterMethodFails) {
   EXPECT_TRUE(fs::exists(path("c/report.html")));
 }
 
+TEST_F(Compare, ResumingRefusesSettingsForWhatIsNotCompared) {
+  ASSERT_EQ(run_small({"compare", "-q", "--methods=exact", "--epochs=1", "--out", path("c")}).code, 0);
+  expect_error(
+      run({"compare", "-q", "--resume", "--out", path("c"), "--set", "exat.train.epochs=2"}), 2,
+      "'exat' is not compared");
+}
+
 TEST_F(Compare, ADivergedMethodDoesNotStopTheOthers) {
   const Outcome outcome = run_small(
       {"compare", "-q", "--methods=backprop,exact", "--set", "backprop.optimizer.lr=1e30", "--epochs=1", "--out",
