@@ -54,6 +54,11 @@ TEST_F(BadInput, ModelsThatDoNotFitAreConfigurationErrors) {
   EXPECT_FALSE(fs::exists(path("run")));
 }
 
+TEST_F(BadInput, AModelThatNoMemoryHoldsIsReported) {
+  expect_error(run({"info", "--plan", "--hidden=1000000000000"}), 1, "out of memory (you tried to allocate 3136");
+  expect_error(run({"train", "--dry-run", "--hidden=1000000000000"}), 1, "choose a smaller model");
+}
+
 TEST_F(BadInput, MissingDataAreReported) {
   expect_error(run({"train", "--data", "cifra10"}), 3, "(did you mean cifar10?)");
   fs::create_directories(path("empty"));
