@@ -114,7 +114,9 @@ std::string comparison_toml(const std::vector<ComparedMethod>& methods) {
     text += table(section, members, [&, &part = section](const std::string& name) { return is_shared(part, name); });
   text += "[compare]\nmethods = " + train::json_text(labels) + "\n\n";
   for (std::size_t i = 0; i < methods.size(); ++i) {
-    const std::string scope = "compare." + train::json_text(Json(methods[i].label)) + ".";
+    const std::string& label = methods[i].label;
+    const bool bare = label.find_first_of("+=") == std::string::npos;  // else TOML wants quotation marks
+    const std::string scope = "compare." + (bare ? label : "\"" + label + "\"") + ".";
     for (const auto& [section, members] : configs[i].items()) {
       text += table(
           scope + section, members, [&, &part = section](const std::string& name) { return !is_shared(part, name); });

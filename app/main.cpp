@@ -18,8 +18,8 @@ namespace proxprop::app {
 namespace {
 
 constexpr const char* footer = R"(
-Exit codes: 0 done, 1 failure (disk, memory), 2 wrong command line, 3 wrong configuration or data, 4 a check failed,
-5 training diverged, 6 no such device here, 130 interrupted and saved.
+Exit codes: 0 done, 1 failure (disk, memory), 2 wrong command line, 3 wrong configuration, data or run
+folder, 4 a check failed, 5 training diverged, 6 no such device here, 130 interrupted and saved.
 Results go to standard output, progress and notes to standard error. NO_COLOR switches colours off.
 
 Examples:

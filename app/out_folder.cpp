@@ -4,12 +4,7 @@
 #include "train/records/record_error.h"
 #include "train/records/run_info.h"
 
-#include <cerrno>
 #include <system_error>
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 namespace proxprop::app {
 
@@ -54,6 +49,12 @@ void check_out_folder(const fs::path& folder, ExistingFolder existing, const std
         "the folder " + folder.string() + " is not empty and not from proxprop (no " + record +
         "): --force does not touch it; choose another --out");
   }
+  if (const fs::path link = train::linked_part(folder); existing == ExistingFolder::replace && !link.empty()) {
+    throw ConfigError(
+        link.string() +
+        " is a symbolic link: --force does not replace a run through it; remove the link or choose "
+        "another --out");
+  }
 }
 
 void make_folder(const fs::path& folder) {
@@ -63,18 +64,8 @@ void make_folder(const fs::path& folder) {
     throw train::RecordError("cannot make the folder " + folder.string() + ": " + error.message());
 }
 
-OutFolderLock::OutFolderLock(const fs::path& folder)
-    : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-  // A file system without locks holds nothing, and the run goes on.
-  if (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    ::close(descriptor_);
-    throw ConfigError("another proxprop is writing to " + folder.string() + "; wait for it or choose another --out");
-  }
-}
-
-OutFolderLock::~OutFolderLock() {
-  if (descriptor_ >= 0)
-    ::close(descriptor_);
+train::FolderLock lock_out_folder(const fs::path& folder) {
+  return {folder, "another proxprop is writing to this folder; wait for it or choose another --out"};
 }
 
 }  // namespace proxprop::app

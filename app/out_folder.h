@@ -1,6 +1,7 @@
 #pragma once
 // Where a run or a comparison is written, and what may be done with a folder that is there already.
 
+#include "train/data/folder_lock.h"
 #include "train/records/run_folder.h"
 
 #include <filesystem>
@@ -21,17 +22,8 @@ void check_out_folder(const std::filesystem::path& folder, train::ExistingFolder
 /// Makes the folder and those above it. Throws train::RecordError.
 void make_folder(const std::filesystem::path& folder);
 
-/// Holds a folder for this process, so that two of them never write the same run. Leaves no file, and ends with the
-/// process. Throws train::ConfigError when another process holds it.
-class OutFolderLock {
- public:
-  explicit OutFolderLock(const std::filesystem::path& folder);
-  ~OutFolderLock();
-  OutFolderLock(const OutFolderLock&) = delete;
-  OutFolderLock& operator=(const OutFolderLock&) = delete;
-
- private:
-  int descriptor_ = -1;
-};
+/// Holds a folder for this process, so that two of them never write the same run. Throws train::DataError when another
+/// process holds it.
+train::FolderLock lock_out_folder(const std::filesystem::path& folder);
 
 }  // namespace proxprop::app

@@ -16,7 +16,9 @@
 
 #include <algorithm>
 #include <iostream>
+#include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -88,12 +90,16 @@ void remove_comparison(const fs::path& folder, const std::vector<ComparedMethod>
     // It does not say any more what it was made of.
   }
   std::error_code ignored;
+  std::erase_if(labels, [&](const std::string& label) { return !fs::exists(folder / label / "run.json", ignored); });
+  for (const std::string& label : labels)
+    check_out_folder(folder / label, ExistingFolder::replace, "run.json");
+  std::list<std::unique_ptr<train::FolderLock>> locks;
+  for (const std::string& label : labels)
+    locks.emplace_back(new train::FolderLock(lock_out_folder(folder / label)));
+  // Nothing is in the way of any of them: from here on they go.
   fs::remove(folder / "report.html", ignored);
   for (const std::string& label : labels) {
     const fs::path sub = folder / label;
-    if (!fs::exists(sub / "run.json", ignored))
-      continue;
-    const OutFolderLock lock(sub);
     train::prepare_run_folder(sub, ExistingFolder::replace);
     if (!fs::is_symlink(sub, ignored))
       fs::remove(sub, ignored);  // unless it holds something else
@@ -195,7 +201,7 @@ int CompareCommand::train_all(
     check_with_data(method.config, dataset);
 
   make_folder(folder);
-  const OutFolderLock lock(folder);
+  const train::FolderLock lock = lock_out_folder(folder);
   if (force_)
     remove_comparison(folder, methods);
   write_comparison(folder, methods);
@@ -232,7 +238,7 @@ int CompareCommand::train_each(
       continue;
     }
     make_folder(sub);
-    const OutFolderLock run_lock(sub);
+    const train::FolderLock run_lock = lock_out_folder(sub);
     const train::RunEnd end = execute({method.label, method.config, sub, existing_run(sub)}, dataset, stop, session);
     if (exit_code(end) != exit_ok)
       code = exit_code(end);

@@ -110,7 +110,7 @@ int TrainCommand::run(const Session& session) {
   check_with_data(run.config, dataset);
 
   make_folder(run.folder);
-  const OutFolderLock lock(run.folder);
+  const train::FolderLock lock = lock_out_folder(run.folder);
   session.detail("writing to " + run.folder.string());
   const train::RunEnd end = execute(run, dataset, stop, session);
   print_end(run, end, json_, session.quiet);

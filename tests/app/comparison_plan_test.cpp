@@ -1,15 +1,12 @@
 #include "app/comparison_plan.h"
 
 #include "app/exit_codes.h"
+#include "tests/train/temporary_folder.h"
 #include "train/errors.h"
 #include "train/records/config_json.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-
-#include <filesystem>
-
-#include <unistd.h>
 
 using namespace proxprop;
 using namespace proxprop::app;
@@ -59,12 +56,10 @@ TEST(ComparisonPlan, SettingsForWhatIsNotComparedAreMistakes) {
 }
 
 TEST(ComparisonPlan, IsReadAsItWasWritten) {
-  const auto folder = std::filesystem::temp_directory_path() / ("proxprop-plan-" + std::to_string(::getpid()));
-  std::filesystem::create_directories(folder);
+  const train::TemporaryFolder folder;
   const auto written = plan_comparison({}, {"cg7", "backprop"});
-  write_comparison(folder, written);
-  const auto read = read_comparison(folder);
-  std::filesystem::remove_all(folder);
+  write_comparison(folder.path(), written);
+  const auto read = read_comparison(folder.path());
   ASSERT_EQ(read.size(), written.size());
   for (std::size_t i = 0; i < read.size(); ++i) {
     EXPECT_EQ(read[i].label, written[i].label);

@@ -55,8 +55,9 @@ TEST_F(BadInput, ModelsThatDoNotFitAreConfigurationErrors) {
 }
 
 TEST_F(BadInput, AModelThatNoMemoryHoldsIsReported) {
-  expect_error(run({"info", "--plan", "--hidden=1000000000000"}), 1, "out of memory (you tried to allocate 3136");
-  expect_error(run({"train", "--dry-run", "--hidden=1000000000000"}), 1, "choose a smaller model");
+  const std::string layers = "--layers=conv 1073741824 1000 padding=500";  // more than there are addresses
+  expect_error(run({"info", "--plan", layers}), 1, "out of memory (you tried to allocate 4294967296000000 bytes)");
+  expect_error(run({"train", "--dry-run", layers}), 1, "choose a smaller model");
 }
 
 TEST_F(BadInput, MissingDataAreReported) {
@@ -101,6 +102,20 @@ TEST_F(BadInput, AFolderInWhichARunWasKilledAtOnceCanBeUsedAgain) {
   write("c/.compare.json.4711.0.tmp", "{");
   EXPECT_EQ(run_small({"train", "-q", "--epochs=1", "--out", path("run")}).code, 0);
   EXPECT_EQ(run_small({"compare", "-q", "--methods=exact", "--epochs=1", "--out", path("c")}).code, 0);
+}
+
+TEST_F(BadInput, ForceDoesNotReplaceThroughALink) {
+  ASSERT_EQ(run_small({"compare", "-q", "--methods=backprop,exact", "--epochs=1", "--out", path("c")}).code, 0);
+  fs::rename(path("c/exact/checkpoints"), path("elsewhere"));
+  fs::create_directory_symlink(path("elsewhere"), path("c/exact/checkpoints"));
+  const std::string before = read_file(path("c/backprop/metrics.jsonl"));
+  for (const std::string methods : {"backprop,exact", "backprop"}) {
+    expect_error(
+        run_small({"compare", "-q", "--methods", methods, "--force", "--out", path("c")}), 3, "is a symbolic link");
+  }
+  expect_error(run_small({"train", "-q", "--force", "--out", path("c/exact")}), 3, "is a symbolic link");
+  EXPECT_EQ(read_file(path("c/backprop/metrics.jsonl")), before);
+  EXPECT_FALSE(read_file(path("elsewhere/model.safetensors")).empty());
 }
 
 TEST_F(BadInput, ForceSparesFoldersThatAreNotRuns) {

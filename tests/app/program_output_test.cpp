@@ -43,8 +43,8 @@ TEST_F(Output, ADryComparisonIsAConfigurationFileForTheSameComparison) {
     return run(more);
   };
   const Outcome first = with(
-      {"--methods=backprop,exact,cg7,my-adam,a=b", "--set", "my-adam.method.name=backprop", "--set",
-       "my-adam.optimizer.name=adam", "--set", "a=b.method.name=exact", "--set", "exact.optimizer.momentum=0.5"});
+      {"--methods=backprop,exact,cg7,my-adam,a+b", "--set", "my-adam.method.name=backprop", "--set",
+       "my-adam.optimizer.name=adam", "--set", "a+b.method.name=exact", "--set", "exact.optimizer.momentum=0.5"});
   ASSERT_EQ(first.code, 0) << first.err;
   write("same.toml", first.out);
   const Outcome second = run({"compare", "--dry-run", "--config", path("same.toml")});

@@ -1,6 +1,7 @@
 #pragma once
-// What the tests of the trainer share: a small data set, small models, an observer that remembers.
+// What the tests of the trainer share: a temporary folder, a small data set, small models, an observer that remembers.
 
+#include "tests/train/temporary_folder.h"
 #include "train/trainer.h"
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -8,35 +9,11 @@
 #include <ATen/core/Generator.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <filesystem>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace proxprop::train {
-
-/// Removed with everything in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "proxprop-test-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr)
-      throw std::runtime_error("cannot make a temporary folder");
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// Images of 2 x 8 x 8 whose class is the brightest of three bands, with noise.
 inline LabelledImages banded_images(int64_t records, uint64_t seed) {

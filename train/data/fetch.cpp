@@ -86,7 +86,7 @@ void fetch_archive(const Download& download, const fs::path& dir, const FetchCal
 
 void fetch(const Download& download, const fs::path& dir, const FetchCallback& progress) {
   make_folder((dir / download.destination).parent_path());
-  const FolderLock lock(dir);
+  const FolderLock lock(dir, "another fetch is at work in this folder; wait until it is done");
   if (download.archive) {
     fetch_archive(download, dir, progress);
   } else {

@@ -11,7 +11,7 @@
 
 namespace proxprop::train {
 
-FolderLock::FolderLock(const std::filesystem::path& folder)
+FolderLock::FolderLock(const std::filesystem::path& folder, const std::string& busy)
     : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (descriptor_ < 0) {
     throw DataError(
@@ -20,7 +20,7 @@ FolderLock::FolderLock(const std::filesystem::path& folder)
   }
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     ::close(descriptor_);
-    throw DataError(folder.string() + ": another fetch is at work in this folder; wait until it is done");
+    throw DataError(folder.string() + ": " + busy);
   }
 }
 

@@ -36,18 +36,6 @@ bool written_by_a_run(const fs::path& relative) {
   return parent == "checkpoints" && std::regex_match(name, checkpoint);
 }
 
-// What lies behind a link is not ours to remove, and a run that wrote through it would be mixed with what stays there.
-void refuse_links(const fs::path& folder) {
-  for (const char* name : {"checkpoints", "tensorboard"}) {
-    if (fs::is_symlink(folder / name)) {
-      throw RecordError(
-          (folder / name).string() +
-          " is a symbolic link: a run is not replaced through it; remove the link or choose "
-          "another folder");
-    }
-  }
-}
-
 // Symbolic links to folders are not followed: what lies behind them is not ours.
 void remove_what_a_run_wrote(const fs::path& folder) {
   std::vector<fs::path> files;
@@ -73,6 +61,14 @@ void remove_what_a_run_wrote(const fs::path& folder) {
 
 }  // namespace
 
+fs::path linked_part(const fs::path& folder) {
+  for (const char* name : {"checkpoints", "tensorboard"}) {
+    if (fs::is_symlink(folder / name))
+      return folder / name;
+  }
+  return {};
+}
+
 bool is_vacant(const fs::path& folder) {
   return std::none_of(fs::directory_iterator(folder), fs::directory_iterator(), [](const fs::directory_entry& entry) {
     const std::string of = left_over_of(entry.path().filename().string());
@@ -93,7 +89,8 @@ void prepare_run_folder(const fs::path& folder, ExistingFolder existing) {
     }
     // Without run.json this is no run's folder, and names such as checkpoints/ may be someone else's.
     if (occupied && existing == ExistingFolder::replace && fs::exists(info_path(folder))) {
-      refuse_links(folder);
+      if (const fs::path link = linked_part(folder); !link.empty())
+        throw RecordError(link.string() + " is a symbolic link: remove it, or choose another folder");
       remove_what_a_run_wrote(folder);
     }
     fs::create_directories(folder);

@@ -13,6 +13,10 @@ enum class ExistingFolder {
   resume,   ///< leave everything; the recorders go on where the checkpoint is
 };
 
+/// checkpoints/ or tensorboard/ of the folder where it is a symbolic link, else an empty path. A run is not replaced
+/// through a link: what lies behind it is not ours to remove, and would be mixed with the new run's files.
+std::filesystem::path linked_part(const std::filesystem::path& folder);
+
 /// Whether a folder that exists is empty, but for files whose writing was cut short (".run.json.4711.0.tmp").
 /// Throws std::filesystem::filesystem_error.
 bool is_vacant(const std::filesystem::path& folder);

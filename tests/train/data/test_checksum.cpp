@@ -1,7 +1,7 @@
 #include "train/data/checksum.h"
 
 #include "support/bytes.h"
-#include "support/temporary_folder.h"
+#include "tests/train/temporary_folder.h"
 #include "support/throws_data_error.h"
 
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 
 #include "support/bytes.h"
 #include "support/http_server.h"
-#include "support/temporary_folder.h"
+#include "tests/train/temporary_folder.h"
 #include "support/throws_data_error.h"
 
 #include <gtest/gtest.h>

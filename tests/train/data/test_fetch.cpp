@@ -6,7 +6,7 @@
 #include "support/bytes.h"
 #include "support/http_server.h"
 #include "support/tar_gz.h"
-#include "support/temporary_folder.h"
+#include "tests/train/temporary_folder.h"
 #include "support/throws_data_error.h"
 
 #include <gtest/gtest.h>
@@ -111,7 +111,7 @@ TEST_F(Fetch, AWrongChecksumLeavesNothing) {
 
 TEST_F(Fetch, OneAtATimeInAFolder) {
   const Download download = offered_archive(good_);
-  const FolderLock other(folder_.path());
+  const FolderLock other(folder_.path(), "held already");
   EXPECT_TRUE(throws_data_error([&] { fetch(download, folder_.path()); }, {folder_.path().string(), "another fetch"}));
 }
 

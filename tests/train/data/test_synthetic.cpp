@@ -3,7 +3,7 @@
 #include "train/data/checksum.h"
 
 #include "support/bytes.h"
-#include "support/temporary_folder.h"
+#include "tests/train/temporary_folder.h"
 
 #include <c10/util/Exception.h>
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 
 #include "support/bytes.h"
 #include "support/tar_gz.h"
-#include "support/temporary_folder.h"
+#include "tests/train/temporary_folder.h"
 #include "support/throws_data_error.h"
 
 #include <gtest/gtest.h>

@@ -14,7 +14,6 @@ namespace proxprop::train {
 namespace {
 
 namespace fs = std::filesystem;
-using scene::TemporaryFolder;
 
 // Within its scope no file may grow beyond `bytes`: the nearest thing to a full disk that needs no disk.
 class FileSizeLimit {

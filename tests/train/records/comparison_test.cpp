@@ -16,7 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using scene::Play;
-using scene::TemporaryFolder;
 
 std::vector<RunRecord> records_of(const std::vector<Play>& plays) {
   std::vector<RunRecord> runs;

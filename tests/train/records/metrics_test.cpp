@@ -20,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using scene::content;
 using scene::Play;
-using scene::TemporaryFolder;
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 

@@ -48,7 +48,7 @@ class Report : public testing::Test {
     return Json::parse(html.substr(begin, html.find("</script>", begin) - begin));
   }
 
-  scene::TemporaryFolder folder_;
+  TemporaryFolder folder_;
   int runs_ = 0;
 };
 

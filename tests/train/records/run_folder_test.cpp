@@ -13,7 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using scene::put;
-using scene::TemporaryFolder;
 
 RunInfo some_info() {
   RunInfo info;

@@ -1,6 +1,7 @@
 #pragma once
 // What the tests of this room share: a folder that goes away, and a small training run told to observers.
 
+#include "tests/train/temporary_folder.h"
 #include "train/observer.h"
 #include "train/records/record_error.h"
 #include "train/records/run_record.h"
@@ -10,19 +11,6 @@
 #include <string>
 
 namespace proxprop::train::scene {
-
-/// An empty folder of its own, removed with everything in it at the end of the scope.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 std::string content(const std::filesystem::path& path);
 void put(const std::filesystem::path& path, const std::string& text);

@@ -17,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using scene::Play;
-using scene::TemporaryFolder;
 
 // A decoder of its own, written from the format and not from the encoder.
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "support/temporary_folder.h"
+#include "tests/train/temporary_folder.h"
 
 #include <sys/types.h>
 

@@ -4,17 +4,17 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
-namespace proxprop::train::testing {
+namespace proxprop::train {
 
-/// A new, empty folder that is removed with everything in it.
+/// For tests: a new, empty folder that is removed with everything in it.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
     std::string pattern = (std::filesystem::temp_directory_path() / "proxprop-test-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) {
+    if (mkdtemp(pattern.data()) == nullptr)
       throw std::runtime_error("no temporary folder can be made");
-    }
     path_ = pattern;
   }
   ~TemporaryFolder() {
@@ -32,4 +32,4 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace proxprop::train::testing
+}  // namespace proxprop::train
