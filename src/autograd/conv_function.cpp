@@ -1,5 +1,7 @@
 #include "autograd/transfer_function.h"
 
+#include "prox/direct_convolution.h"
+
 #include <ATen/ATen.h>
 
 namespace proxprop::autograd {
@@ -12,6 +14,9 @@ class ConvFunction final : public TransferFunction {
       : geometry_(std::move(geometry)), no_output_padding_(geometry_.kernel_size.size(), 0) {}
 
   at::Tensor forward(const at::Tensor& input, at::TensorList parameters) const override {
+    if (direct_convolution_pays(input, geometry_)) {
+      return direct_convolution(input, parameters[0], parameters.size() > 1 ? parameters[1] : at::Tensor(), geometry_);
+    }
     return at::convolution(
         input, parameters[0], parameters.size() > 1 ? std::optional(parameters[1]) : std::nullopt, geometry_.stride,
         geometry_.padding, geometry_.dilation, /*transposed=*/false, no_output_padding_, geometry_.groups);
@@ -19,6 +24,9 @@ class ConvFunction final : public TransferFunction {
 
   at::Tensor input_gradient(
       const at::Tensor& grad_output, const at::Tensor& input, at::TensorList parameters) const override {
+    if (direct_input_gradient_pays(grad_output, parameters[0], geometry_)) {
+      return direct_input_gradient(grad_output, parameters[0], geometry_);
+    }
     return std::get<0>(at::convolution_backward(
         grad_output, input, parameters[0], at::OptionalIntArrayRef(), geometry_.stride, geometry_.padding,
         geometry_.dilation, /*transposed=*/false, no_output_padding_, geometry_.groups, {true, false, false}));

@@ -6,6 +6,7 @@
 #include "prox/conv_gram.h"
 #include "prox/conv_gradient.h"
 #include "prox/dense_product.h"
+#include "prox/direct_convolution.h"
 #include "prox/eigenbasis.h"
 #include "prox/symmetric_gram.h"
 
@@ -152,6 +153,32 @@ RC_GTEST_PROP(ConvGradient, EqualsAtensForAnyGeometry, ()) {
   RC_ASSERT(
       relative_error(
           conv_gradient(x, flat, c.geometry).weight, conv_gradient(x, flat.contiguous(), c.geometry).weight) <= 1e-12);
+}
+
+RC_GTEST_PROP(DirectConvolution, EqualsAtensForAnyGeometry, ()) {
+  const auto c = any_convolution(size_up_to(3), /*unit_stride=*/true);
+  std::vector<int64_t> shape{c.geometry.out_channels, c.input[1] / c.geometry.groups};
+  shape.insert(shape.end(), c.geometry.kernel_size.begin(), c.geometry.kernel_size.end());
+  const std::vector<int64_t> none(c.geometry.kernel_size.size(), 0);
+  for (const auto dtype : {at::kFloat, at::kDouble}) {
+    const double tolerance = dtype == at::kFloat ? 1e-5 : 1e-13;
+    const auto x = at::randn(c.input, dtype), weight = at::randn(shape, dtype);
+    const auto bias = *rc::gen::arbitrary<bool>() ? at::randn({shape[0]}, dtype) : at::Tensor();
+    const auto reference = at::convolution(
+        x.to(at::kDouble), weight.to(at::kDouble), bias.defined() ? std::optional(bias.to(at::kDouble)) : std::nullopt,
+        c.geometry.stride, c.geometry.padding, c.geometry.dilation, false, none, c.geometry.groups);
+    const auto z = direct_convolution(x, weight, bias, c.geometry);
+    RC_ASSERT(z.sizes() == reference.sizes());
+    RC_ASSERT(relative_error(z, reference) <= tolerance);
+
+    const auto g = at::randn(z.sizes(), dtype);
+    if (direct_input_gradient_pays(g, weight, c.geometry)) {
+      const auto back = std::get<0>(at::convolution_backward(
+          g.to(at::kDouble), x.to(at::kDouble), weight.to(at::kDouble), at::OptionalIntArrayRef(), c.geometry.stride,
+          c.geometry.padding, c.geometry.dilation, false, none, c.geometry.groups, {true, false, false}));
+      RC_ASSERT(relative_error(direct_input_gradient(g, weight, c.geometry), back) <= tolerance);
+    }
+  }
 }
 
 // Float32 sums over 2e5 positions would lose five digits; the kernels hand over to float64 in time.

@@ -42,6 +42,26 @@ struct CorrelationTile {
   int width;   ///< 1 .. its width
 };
 
+/// A tile of a convolution of one padded image:
+///
+///     out[i][v * lanes + j] = start[i] + sum over taps t of weights[t * height + i] input[positions[v] + offsets[t] +
+///     j]
+///
+/// for i < `height` and v < `width`.
+template <typename T>
+struct ConvolutionTile {
+  const T* weights;
+  const T* start;
+  int64_t taps;
+  const int64_t* offsets;
+  const T* input;
+  const int64_t* positions;
+  T* out;
+  int64_t out_stride;
+  int height;
+  int width;
+};
+
 /// Terms that are summed in the signals' own type before float64 takes over.
 constexpr int64_t correlation_terms = 128;
 
@@ -58,7 +78,8 @@ struct Kernels {
   void (*dense)(const DenseTile<T>&);                ///< full tiles only
   TileShape (*correlation_shape)(int64_t channels);  ///< the tile to cut `channels` rows into
   void (*correlation)(const CorrelationTile<T>&);
-  double (*sum)(const T* values, int64_t count);  ///< in T over few terms per lane, then in float64
+  void (*convolution)(const ConvolutionTile<T>&);  ///< shapes as `correlation`
+  double (*sum)(const T* values, int64_t count);   ///< in T over few terms per lane, then in float64
 };
 
 template <typename T>

@@ -148,23 +148,71 @@ constexpr int correlation_width(int height) {
 constexpr int largest_height = PROXPROP_REGISTERS / 4;
 
 template <typename T, int Height, int Width>
-void narrow_to_width(const CorrelationTile<T>& tile) {
-  if constexpr (Width > 1) {
-    if (tile.width < Width) {
-      return narrow_to_width<T, Height, Width - 1>(tile);
+void convolution_tile(const ConvolutionTile<T>& tile) {
+  Vector<T> sums[Height][Width];
+  const T* places[Width];
+#pragma GCC unroll 16
+  for (int v = 0; v < Width; ++v) {
+    places[v] = tile.input + tile.positions[v];
+#pragma GCC unroll 8
+    for (int i = 0; i < Height; ++i) {
+      sums[i][v] = Vector<T>{} + tile.start[i];
     }
   }
-  correlation_tile<T, Height, Width>(tile);
+  const T* weights = tile.weights;
+  for (int64_t t = 0; t < tile.taps; ++t, weights += Height) {
+    const auto offset = tile.offsets[t];
+    Vector<T> right[Width];
+#pragma GCC unroll 16
+    for (int v = 0; v < Width; ++v) {
+      right[v] = load(places[v] + offset);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < Height; ++i) {
+      const T left = weights[i];
+#pragma GCC unroll 16
+      for (int v = 0; v < Width; ++v) {
+        sums[i][v] += left * right[v];
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < Height; ++i) {
+#pragma GCC unroll 16
+    for (int v = 0; v < Width; ++v) {
+      store(tile.out + i * tile.out_stride + v * lanes<T>, sums[i][v]);
+    }
+  }
 }
 
-template <typename T, int Height>
-void narrow_to_height(const CorrelationTile<T>& tile) {
-  if constexpr (Height > 1) {
-    if (tile.height < Height) {
-      return narrow_to_height<T, Height - 1>(tile);
+template <typename T, int Height, int Width>
+void run_tile(const CorrelationTile<T>& tile) {
+  correlation_tile<T, Height, Width>(tile);
+}
+template <typename T, int Height, int Width>
+void run_tile(const ConvolutionTile<T>& tile) {
+  convolution_tile<T, Height, Width>(tile);
+}
+
+// The instance for a tile's height and width.
+template <typename T, template <typename> class Tile, int Height, int Width>
+void narrow_to_width(const Tile<T>& tile) {
+  if constexpr (Width > 1) {
+    if (tile.width < Width) {
+      return narrow_to_width<T, Tile, Height, Width - 1>(tile);
     }
   }
-  narrow_to_width<T, Height, correlation_width(Height)>(tile);
+  run_tile<T, Height, Width>(tile);
+}
+
+template <typename T, template <typename> class Tile, int Height>
+void narrow_to_height(const Tile<T>& tile) {
+  if constexpr (Height > 1) {
+    if (tile.height < Height) {
+      return narrow_to_height<T, Tile, Height - 1>(tile);
+    }
+  }
+  narrow_to_width<T, Tile, Height, correlation_width(Height)>(tile);
 }
 
 // Tiles of equal height up to one: 20 channels in tiles of at most 8 gives 7, 7 and 6, not 8, 8 and 4.
@@ -176,8 +224,13 @@ TileShape correlation_shape(int64_t channels) {
 
 template <typename T>
 const Kernels<T> table{
-    lanes<T>,          {dense_height<T>, dense_width},      dense_tile<T>,
-    correlation_shape, narrow_to_height<T, largest_height>, sum<T>,
+    lanes<T>,
+    {dense_height<T>, dense_width},
+    dense_tile<T>,
+    correlation_shape,
+    narrow_to_height<T, CorrelationTile, largest_height>,
+    narrow_to_height<T, ConvolutionTile, largest_height>,
+    sum<T>,
 };
 
 using Doubles = Vector<double>;
