@@ -14,7 +14,8 @@ class ConvFunction final : public TransferFunction {
       : geometry_(std::move(geometry)), no_output_padding_(geometry_.kernel_size.size(), 0) {}
 
   at::Tensor forward(const at::Tensor& input, at::TensorList parameters) const override {
-    if (direct_convolution_pays(input, geometry_)) {
+    // Without a session (solver `Gradient`, no backward wanted) autograd may have to see this.
+    if (!at::GradMode::is_enabled() && direct_convolution_pays(input, geometry_)) {
       return direct_convolution(input, parameters[0], parameters.size() > 1 ? parameters[1] : at::Tensor(), geometry_);
     }
     return at::convolution(

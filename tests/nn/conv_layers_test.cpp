@@ -143,5 +143,28 @@ TEST(Conv2d, PlanNamesTheFeatureGram) {
   EXPECT_NE(plan.reason.find("S = 512000"), std::string::npos) << plan.reason;
 }
 
+TEST(Conv2d, WithoutAProximalStepItIsTorchs) {
+  nn::Conv2d ours(nn::Conv2dOptions(3, 4, 3).padding(1).solver(Gradient{}));
+  torch::nn::Conv2d theirs(torch::nn::Conv2dOptions(3, 4, 3).padding(1));
+  {
+    torch::NoGradGuard no_grad;
+    theirs->weight.copy_(ours->weight);
+    theirs->bias.copy_(ours->bias);
+  }
+  const auto input = torch::randn({8, 3, 6, 6}).requires_grad_();
+  ours(input).square().sum().backward();
+  const auto input_gradient = input.grad().clone();
+  input.mutable_grad().reset();
+  theirs(input).square().sum().backward();
+  EXPECT_TRUE(input_gradient.allclose(input.grad(), 1e-5, 1e-5));
+  EXPECT_TRUE(ours->weight.grad().allclose(theirs->weight.grad(), 1e-4, 1e-4));
+  // Frozen, the input's gradient still flows; with create_graph it is differentiable.
+  for (auto& parameter : ours->parameters()) {
+    parameter.set_requires_grad(false);
+  }
+  const auto first = torch::autograd::grad({ours(input).square().sum()}, {input}, {}, true, /*create_graph=*/true)[0];
+  EXPECT_TRUE(torch::autograd::grad({first.sum()}, {input})[0].defined());
+}
+
 }  // namespace
 }  // namespace proxprop::testing
