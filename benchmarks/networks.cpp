@@ -7,15 +7,13 @@
 namespace proxprop::benchmarks {
 
 template <typename Layer>
-Function LayerMaker::watched(
-    Layer layer, std::function<std::shared_ptr<LinearTransfer>(const at::Tensor&)> transfer) {
+Function LayerMaker::watched(Layer layer, std::function<std::shared_ptr<LinearTransfer>(const at::Tensor&)> transfer) {
   keep(*layer);
   auto probe = std::make_shared<Probe>();
   probe->transfer = std::move(transfer);
   probe->parameters = layer->parameters();
   probes_.push_back(probe);
-  layer->set_step_observer(
-      [taken = probe](const StepSummary& summary) { taken->taken = to_string(summary.route); });
+  layer->set_step_observer([taken = probe](const StepSummary& summary) { taken->taken = to_string(summary.route); });
   return [this, layer, probe](const at::Tensor& input) mutable {
     auto output = layer->forward(input);
     if (probing_) {
@@ -37,14 +35,10 @@ Function LayerMaker::linear(int64_t in, int64_t out) {
   if (!step_) {
     return plain_linear(in, out);
   }
-  nn::Linear layer(nn::LinearOptions(in, out)
-                       .tau_theta(step_->tau_theta)
-                       .solver(step_->solver)
-                       .scaling(step_->scaling)
-                       .route(step_->route));
-  return watched(layer, [out](const at::Tensor& input) {
-    return std::make_shared<DenseTransfer>(input, out, Trained{});
-  });
+  nn::Linear layer(in, out);
+  layer->set_proximal_options(*step_);
+  return watched(
+      layer, [out](const at::Tensor& input) { return std::make_shared<DenseTransfer>(input, out, Trained{}); });
 }
 
 Function LayerMaker::conv2d(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padding, bool bias) {
@@ -53,20 +47,10 @@ Function LayerMaker::conv2d(int64_t in, int64_t out, int64_t kernel, int64_t str
     keep(*layer);
     return [layer](const at::Tensor& input) mutable { return layer->forward(input); };
   }
-  nn::Conv2d layer(nn::Conv2dOptions(in, out, kernel)
-                       .stride(stride)
-                       .padding(torch::ExpandingArray<2>(padding))
-                       .bias(bias)
-                       .tau_theta(step_->tau_theta)
-                       .solver(step_->solver)
-                       .scaling(step_->scaling)
-                       .route(step_->route));
-  ConvGeometry geometry;
-  geometry.out_channels = out;
-  geometry.kernel_size = {kernel, kernel};
-  geometry.stride = {stride, stride};
-  geometry.padding = {padding, padding};
-  geometry.dilation = {1, 1};
+  nn::Conv2d layer(
+      nn::Conv2dOptions(in, out, kernel).stride(stride).padding(torch::ExpandingArray<2>(padding)).bias(bias));
+  layer->set_proximal_options(*step_);
+  const ConvGeometry geometry{out, {kernel, kernel}, {stride, stride}, {padding, padding}, {1, 1}, 1};
   return watched(layer, [geometry, bias](const at::Tensor& input) {
     return std::make_shared<ConvTransfer>(input, geometry, Trained{true, bias});
   });

@@ -5,6 +5,7 @@
 #include "app/text_table.h"
 #include "benchmarks/suites/suites.h"
 #include "train/records/atomic_file.h"
+#include "train/records/number_text.h"
 #include "train/records/posix_file.h"
 
 #include <ATen/Parallel.h>
@@ -21,12 +22,7 @@ namespace proxprop::app {
 namespace {
 
 using benchmarks::Row;
-
-std::string number(double value, int digits) {
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(digits) << value;
-  return text.str();
-}
+using train::fixed_text;
 
 std::string scientific(double value) {
   std::ostringstream text;
@@ -35,18 +31,10 @@ std::string scientific(double value) {
 }
 
 train::Json row_json(const Row& row) {
-  return {
-      {"suite", row.suite},
-      {"case", row.case_name},
-      {"method", row.method},
-      {"route", row.route},
-      {"ms_median", row.ms_median},
-      {"ratio_median", row.ratio_median},
-      {"ratio_q1", row.ratio_q1},
-      {"ratio_q3", row.ratio_q3},
-      {"peak_bytes", row.peak_bytes},
-      {"residual", row.residual},
-      {"planned", row.planned}};
+  return {{"suite", row.suite},       {"case", row.case_name},      {"method", row.method},
+          {"route", row.route},       {"ms_median", row.ms_median}, {"ratio_median", row.ratio_median},
+          {"ratio_q1", row.ratio_q1}, {"ratio_q3", row.ratio_q3},   {"peak_bytes", row.peak_bytes},
+          {"residual", row.residual}, {"planned", row.planned}};
 }
 
 std::string table(const std::vector<Row>& rows) {
@@ -55,9 +43,9 @@ std::string table(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     cells.push_back(
         {row.case_name, row.method, row.route + (row.planned && row.suite == "layers" ? " (planned)" : ""),
-         number(row.ms_median, 2), number(row.ratio_median, 3),
-         number(row.ratio_q1, 3) + " .. " + number(row.ratio_q3, 3),
-         row.peak_bytes > 0 ? number(double(row.peak_bytes) / 1e6, 0) : "", scientific(row.residual)});
+         fixed_text(row.ms_median, 2), fixed_text(row.ratio_median, 3),
+         fixed_text(row.ratio_q1, 3) + " .. " + fixed_text(row.ratio_q3, 3),
+         row.peak_bytes > 0 ? fixed_text(double(row.peak_bytes) / 1e6, 0) : "", scientific(row.residual)});
   }
   return text_table(cells, {3, 4, 6, 7});
 }
@@ -75,7 +63,7 @@ std::vector<std::string> regressions(const train::Json& record, const std::vecto
     for (const train::Json& old : record.at("rows")) {
       const double before = old.at("ratio_median").get<double>();
       if (key_of(old) == key_of(mine) && row.ratio_median > before * (1 + tolerance)) {
-        lines.push_back(key_of(mine) + ": " + number(row.ratio_median, 3) + ", was " + number(before, 3));
+        lines.push_back(key_of(mine) + ": " + fixed_text(row.ratio_median, 3) + ", was " + fixed_text(before, 3));
         break;
       }
     }
@@ -105,7 +93,8 @@ BenchCommand::BenchCommand(CLI::App& root)
     : Command(root.add_subcommand("bench", "measure the proximal steps against plain backpropagation")) {
   std::vector<std::string> names;
   std::string footer =
-      "\nAll methods take turns, step by step, in one process; a ratio is that of two steps of the same round. A step is\n"
+      "\nAll methods take turns, step by step, in one process; a ratio is that of two steps of the same round. A step "
+      "is\n"
       "forward, loss and backward. The baseline is torch::nn.\n\nSuites:\n";
   for (const benchmarks::Suite& suite : benchmarks::suites()) {
     names.push_back(suite.name);

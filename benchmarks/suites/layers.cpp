@@ -74,10 +74,8 @@ Running linear_step(const LinearCase& c, std::optional<ProximalOptions> options)
   if (!options) {
     return {step_of(torch::nn::Linear(c.in, c.out), input, grad_output), {}, "gradient"};
   }
-  nn::Linear layer(nn::LinearOptions(c.in, c.out)
-                       .tau_theta(options->tau_theta)
-                       .solver(options->solver)
-                       .route(options->route));
+  nn::Linear layer(c.in, c.out);
+  layer->set_proximal_options(*options);
   const auto transfer = std::make_shared<DenseTransfer>(input.detach(), c.out, Trained{});
   return proximal(layer, input, grad_output, transfer, *options);
 }
@@ -104,17 +102,10 @@ Running conv_step(const ConvCase& c, std::optional<ProximalOptions> options) {
                        .stride(c.stride)
                        .padding(torch::ExpandingArray<2>(padding))
                        .dilation(c.dilation)
-                       .groups(c.groups)
-                       .tau_theta(options->tau_theta)
-                       .solver(options->solver)
-                       .route(options->route));
-  ConvGeometry geometry;
-  geometry.out_channels = c.out;
-  geometry.kernel_size = {c.kernel, c.kernel};
-  geometry.stride = {c.stride, c.stride};
-  geometry.padding = {padding, padding};
-  geometry.dilation = {c.dilation, c.dilation};
-  geometry.groups = c.groups;
+                       .groups(c.groups));
+  layer->set_proximal_options(*options);
+  const ConvGeometry geometry{
+      c.out, {c.kernel, c.kernel}, {c.stride, c.stride}, {padding, padding}, {c.dilation, c.dilation}, c.groups};
   const auto transfer = std::make_shared<ConvTransfer>(input.detach(), geometry, Trained{});
   return proximal(layer, input, grad_output, transfer, *options);
 }
@@ -140,8 +131,9 @@ void measure_routes(
                             : route == Route::feature_gram ? fits(double(columns_of_case))
                                                            : !exact;
       if (possible) {
-        contenders.push_back(
-            {to_string(solver), false, [=] { return make(c, ProximalOptions{1.0, solver, Scaling::sum, route}); }});
+        contenders.push_back({to_string(solver), false, [=] {
+                                return make(c, ProximalOptions{1.0, solver, Scaling::sum, route});
+                              }});
       }
     }
     auto quiet = settings;
@@ -228,8 +220,7 @@ std::vector<std::string> planner_misses(const std::vector<Row>& rows, double mar
   std::vector<std::string> lines;
   for (const auto& [name, found] : cases) {
     const auto& [planned, best] = found;
-    if (planned != nullptr && planned->route != best->route &&
-        planned->ratio_median > margin * best->ratio_median) {
+    if (planned != nullptr && planned->route != best->route && planned->ratio_median > margin * best->ratio_median) {
       lines.push_back(
           name + ": planned " + planned->route + " at " + std::to_string(planned->ratio_median) + ", best " +
           best->route + " at " + std::to_string(best->ratio_median));

@@ -195,7 +195,7 @@ Plan ConvImpl<D, Derived>::plan(const at::Tensor& input) const {
     batch = padded(batch, options);
   }
   const ConvTransfer transfer(batch, geometry_of(options), trained);
-  return proxprop::plan(describe(transfer, proximal_options()));
+  return proxprop::plan(describe(transfer, proximal_options(), input.device()));
 }
 
 template class ConvImpl<1, Conv1dImpl>;

@@ -77,7 +77,7 @@ Plan LinearImpl::plan(const at::Tensor& input) const {
     return frozen_plan();
   }
   const DenseTransfer transfer(input, options.out_features(), trained);
-  return proxprop::plan(describe(transfer, proximal_options()));
+  return proxprop::plan(describe(transfer, proximal_options(), input.device()));
 }
 
 }  // namespace proxprop::nn

@@ -36,10 +36,12 @@ struct CgResult {
   CgVector solution;
   int64_t iterations = 0;
   bool converged = false;  ///< every system's residual is below the tolerance
-
-  /// `stalled` where a tolerance was asked for and not reached.
-  Status status(double tolerance) const { return tolerance > 0 && !converged ? Status::stalled : Status::ok; }
 };
+
+/// `stalled` where a tolerance was asked for and not reached.
+inline Status convergence_status(double tolerance, bool converged) {
+  return tolerance > 0 && !converged ? Status::stalled : Status::ok;
+}
 
 /// At most `iterations` steps from x = 0, fewer where a `tolerance` above zero is reached. Each denominator is exact:
 /// no epsilon is added anywhere, so the iterates scale with b. A system whose right-hand side is exactly zero gets a

@@ -1,5 +1,6 @@
 #include "prox/conv_gradient.h"
 
+#include "prox/conv_geometry.h"
 #include "prox/conv_windows.h"
 
 #include <ATen/ATen.h>
@@ -22,16 +23,15 @@ ConvGradient by_windows(const at::Tensor& input, const at::Tensor& grad_output, 
       window_runs(windows, geometry)};
   // [groups, O / groups, taps * C]
   const auto result = correlate_with_totals(grad_output, windows, geometry.groups, pairing);
-  std::vector<int64_t> shape{geometry.out_channels, windows.channels};
-  shape.insert(shape.end(), geometry.kernel_size.begin(), geometry.kernel_size.end());
   return {
-      result.sums.view({geometry.out_channels, -1, windows.channels}).transpose(1, 2).reshape(shape),
+      result.sums.view({geometry.out_channels, -1, windows.channels})
+          .transpose(1, 2)
+          .reshape(weight_shape(geometry, windows.channels)),
       result.totals.view({geometry.out_channels})};
 }
 
 ConvGradient by_partial_sums(const at::Tensor& input, const at::Tensor& grad_output, const ConvGeometry& geometry) {
-  std::vector<int64_t> shape{geometry.out_channels, input.size(1) / geometry.groups};
-  shape.insert(shape.end(), geometry.kernel_size.begin(), geometry.kernel_size.end());
+  const auto shape = weight_shape(geometry, input.size(1) / geometry.groups);
   auto sum = at::zeros(shape, input.options().dtype(at::kDouble));
   const auto weight = at::empty(shape, input.options());
   const std::vector<int64_t> no_output_padding(geometry.kernel_size.size(), 0);
@@ -43,14 +43,15 @@ ConvGradient by_partial_sums(const at::Tensor& input, const at::Tensor& grad_out
         geometry.stride, geometry.padding, geometry.dilation, /*transposed=*/false, no_output_padding, geometry.groups,
         {false, true, false})));
   }
-  std::vector<int64_t> positions;
-  for (int64_t i = 2; i < grad_output.dim(); ++i) {
-    positions.push_back(i);
-  }
-  return {sum, grad_output.sum(positions).sum({0}, /*keepdim=*/false, at::kDouble)};
+  return {sum, conv_bias_gradient(grad_output)};
 }
 
 }  // namespace
+
+at::Tensor conv_bias_gradient(const at::Tensor& grad_output) {
+  // ATen sums the positions of one image pairwise; the images are summed in float64.
+  return grad_output.flatten(2).sum(2).sum({0}, /*keepdim=*/false, at::kDouble);
+}
 
 ConvGradient conv_gradient(const at::Tensor& input, const at::Tensor& grad_output, const ConvGeometry& geometry) {
   return input.is_cpu() ? by_windows(input, grad_output, geometry) : by_partial_sums(input, grad_output, geometry);

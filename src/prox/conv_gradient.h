@@ -16,4 +16,7 @@ struct ConvGradient {
 /// float32 where ATen's one call has 1e-6 to 4e-6. On other devices ATen sums a few images at a time.
 ConvGradient conv_gradient(const at::Tensor& input, const at::Tensor& grad_output, const ConvGeometry& geometry);
 
+/// The bias part alone, [O] float64, any device.
+at::Tensor conv_bias_gradient(const at::Tensor& grad_output);
+
 }  // namespace proxprop

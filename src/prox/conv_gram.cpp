@@ -1,5 +1,6 @@
 #include "prox/conv_gram.h"
 
+#include "prox/conv_geometry.h"
 #include "prox/conv_unfold.h"
 #include "prox/symmetric_gram.h"
 
@@ -19,8 +20,7 @@ constexpr int64_t images_per_partial_sum = 16;
 }  // namespace
 
 bool lags_apply(const at::Tensor& input, const ConvGeometry& geometry) {
-  return input.is_cpu() && input.dim() <= 4 &&
-         std::all_of(geometry.stride.begin(), geometry.stride.end(), [](int64_t s) { return s == 1; });
+  return input.is_cpu() && input.dim() <= 4 && has_unit_stride(geometry);
 }
 
 at::Tensor conv_gram_by_patches(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {

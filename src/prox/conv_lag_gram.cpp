@@ -12,8 +12,7 @@
 //     G = R - (strips at the two ends of y) - (those of x) + (the four corners, subtracted twice),
 //
 // where a strip is a correlation in one dimension of signals (c, row), and a corner is a plain Gram of pixels (c, row,
-// column). All sums end in float64, so that the subtraction loses
-// nothing that matters.
+// column). All sums end in float64, so that the subtraction loses nothing that matters.
 
 #include "prox/conv_gram.h"
 

@@ -1,8 +1,9 @@
 #include <proxprop/prox/transfers.h>
 
+#include "prox/conv_geometry.h"
+#include "prox/conv_gradient.h"
 #include "prox/conv_gram.h"
 #include "prox/conv_unfold.h"
-#include "prox/conv_gradient.h"
 
 #include <ATen/ATen.h>
 
@@ -76,21 +77,18 @@ ConvTransfer::ConvTransfer(const at::Tensor& input, ConvGeometry geometry, Train
       ") must be divisible by groups (", geometry_.groups, ")");
   TORCH_CHECK(trained.weight || trained.bias, "proxprop: neither weight nor bias is trained");
   for (int64_t i = 0; i < dims; ++i) {
-    const auto reach = (geometry_.kernel_size[i] - 1) * geometry_.dilation[i];
     const auto padded = input.size(2 + i) + 2 * geometry_.padding[i];
     TORCH_CHECK(
-        padded > reach, "proxprop: the kernel (reach ", reach + 1, ") is larger than the padded input (", padded,
-        ") in spatial dimension ", i);
-    output_size_.push_back((padded - reach - 1) / geometry_.stride[i] + 1);
+        padded > reach(geometry_, size_t(i)), "proxprop: the kernel (reach ", reach(geometry_, size_t(i)) + 1,
+        ") is larger than the padded input (", padded, ") in spatial dimension ", i);
   }
+  output_size_ = spatial_output_size(input.sizes().slice(2), geometry_);
 }
 
 std::vector<std::vector<int64_t>> ConvTransfer::parameter_shapes() const {
   std::vector<std::vector<int64_t>> shapes;
   if (trained_.weight) {
-    std::vector<int64_t> shape{geometry_.out_channels, input_.size(1) / geometry_.groups};
-    shape.insert(shape.end(), geometry_.kernel_size.begin(), geometry_.kernel_size.end());
-    shapes.push_back(shape);
+    shapes.push_back(weight_shape(geometry_, input_.size(1) / geometry_.groups));
   }
   if (trained_.bias) {
     shapes.push_back({geometry_.out_channels});
@@ -128,8 +126,7 @@ std::vector<at::Tensor> ConvTransfer::adjoint(const at::Tensor& z) const {
 
 std::vector<at::Tensor> ConvTransfer::accurate_adjoint(const at::Tensor& z) const {
   if (!trained_.weight) {
-    // ATen sums the positions of one image pairwise; the images are summed in float64.
-    return {z.sum(dims_from(2, z.dim() - 2)).sum({0}, /*keepdim=*/false, at::kDouble)};
+    return {conv_bias_gradient(z)};
   }
   auto gradient = conv_gradient(input_, z, geometry_);
   std::vector<at::Tensor> theta{std::move(gradient.weight)};

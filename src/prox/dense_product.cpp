@@ -27,10 +27,6 @@ constexpr int64_t smallest_parallel_product = int64_t(1) << 18;
 // Below this many multiplications packing costs more than the faster tile saves.
 constexpr int64_t smallest_own_product = int64_t(1) << 15;
 
-int64_t round_up(int64_t value, int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
-
 // Panels are kept between calls: fresh pages would cost as much as filling them.
 template <typename T>
 T* panel_storage(int which, int64_t count) {

@@ -1,5 +1,6 @@
 #include "prox/direct_convolution.h"
 
+#include "prox/conv_geometry.h"
 #include "prox/image_correlation.h"
 #include "prox/kernels/kernels.h"
 
@@ -30,11 +31,14 @@ class Convolver {
         groups_(geometry.groups),
         channels_(input.size(1) / geometry.groups),
         outputs_(weight.size(0) / geometry.groups),
+        output_shape_{input.size(0), weight.size(0)},
         shape_(kernels<T>().correlation_shape(outputs_)) {
     const auto kernel = extent(geometry.kernel_size, 1), dilation = extent(geometry.dilation, 1);
+    const auto output = spatial_output_size(input.sizes().slice(2), geometry);
+    output_ = extent(output, 1);
+    output_shape_.insert(output_shape_.end(), output.begin(), output.end());
     for (size_t i = 0; i < 3; ++i) {
       padded_[i] = size_[i] + 2 * padding_[i];
-      output_[i] = padded_[i] - (kernel[i] - 1) * dilation[i];
     }
     for (int64_t c = 0; c < channels_; ++c) {
       for (int64_t z = 0; z < kernel[0]; ++z) {
@@ -49,8 +53,8 @@ class Convolver {
     pack_weights(weight.contiguous(), bias);
   }
 
-  at::Tensor run(at::IntArrayRef output_size) const {
-    auto output = at::empty(output_size, input_.options());
+  at::Tensor run() const {
+    auto output = at::empty(output_shape_, input_.options());
     T* to = output.template mutable_data_ptr<T>();
     const auto images = input_.size(0);
     const auto out_plane = output_[0] * output_[1] * output_[2];
@@ -76,7 +80,7 @@ class Convolver {
 
   void choose_positions() {
     const auto lanes = kernels<T>().lanes;
-    const auto rounded = (output_[2] + lanes - 1) / lanes * lanes;
+    const auto rounded = round_up(output_[2], lanes);
     by_rows_ = rounded <= padded_[2];
     if (by_rows_) {
       for (int64_t z = 0; z < output_[0]; ++z) {
@@ -154,7 +158,7 @@ class Convolver {
   // Drops what lies between the rows of the output.
   void unpack(const T* rows, int64_t height, T* to) const {
     const auto lanes = kernels<T>().lanes;
-    const auto rounded = (output_[2] + lanes - 1) / lanes * lanes;
+    const auto rounded = round_up(output_[2], lanes);
     for (int64_t i = 0; i < height; ++i) {
       const T* from = rows + i * row_length_;
       for (int64_t z = 0; z < output_[0]; ++z) {
@@ -169,6 +173,7 @@ class Convolver {
   at::Tensor input_;
   Extent size_, padding_, padded_{1, 1, 1}, output_{1, 1, 1};
   int64_t groups_, channels_, outputs_;  // channels and outputs per group
+  std::vector<int64_t> output_shape_;
   TileShape shape_;
   std::vector<int64_t> offsets_;    // of the taps, channel by channel
   std::vector<int64_t> positions_;  // of the vectors of output
@@ -178,21 +183,12 @@ class Convolver {
   std::vector<T> weights_, start_;
 };
 
-std::vector<int64_t> output_size(const at::Tensor& input, int64_t outputs, const ConvGeometry& geometry) {
-  std::vector<int64_t> sizes{input.size(0), outputs};
-  for (size_t i = 0; i < geometry.kernel_size.size(); ++i) {
-    const auto reach = (geometry.kernel_size[i] - 1) * geometry.dilation[i];
-    sizes.push_back(input.size(int64_t(2 + i)) + 2 * geometry.padding[i] - reach);
-  }
-  return sizes;
-}
-
 // The convolution that carries g back: channels and outputs change places, the kernel is mirrored.
 ConvGeometry mirrored(const ConvGeometry& geometry, int64_t input_channels) {
   auto result = geometry;
   result.out_channels = input_channels;
   for (size_t i = 0; i < geometry.kernel_size.size(); ++i) {
-    result.padding[i] = (geometry.kernel_size[i] - 1) * geometry.dilation[i] - geometry.padding[i];
+    result.padding[i] = reach(geometry, i) - geometry.padding[i];
   }
   return result;
 }
@@ -200,11 +196,9 @@ ConvGeometry mirrored(const ConvGeometry& geometry, int64_t input_channels) {
 }  // namespace
 
 bool direct_convolution_pays(const at::Tensor& input, const ConvGeometry& geometry) {
-  const bool unit_stride =
-      std::all_of(geometry.stride.begin(), geometry.stride.end(), [](int64_t s) { return s == 1; });
-  const auto size = output_size(input, geometry.out_channels, geometry);
-  return input.is_cpu() && unit_stride && instruction_set() != InstructionSet::baseline &&
-         (input.scalar_type() == at::kFloat || input.scalar_type() == at::kDouble) && !input.is_conj() &&
+  const auto size = spatial_output_size(input.sizes().slice(2), geometry);
+  return input.is_cpu() && has_unit_stride(geometry) && instruction_set() != InstructionSet::baseline &&
+         (input.scalar_type() == at::kFloat || input.scalar_type() == at::kDouble) &&
          input.size(0) >= at::get_num_threads() && input.size(1) / geometry.groups <= most_channels &&
          geometry.out_channels / geometry.groups <= most_channels &&
          std::all_of(size.begin(), size.end(), [](int64_t n) { return n > 0; });
@@ -212,14 +206,13 @@ bool direct_convolution_pays(const at::Tensor& input, const ConvGeometry& geomet
 
 at::Tensor direct_convolution(
     const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias, const ConvGeometry& geometry) {
-  const auto size = output_size(input, weight.size(0), geometry);
-  return input.scalar_type() == at::kDouble ? Convolver<double>(input, weight, bias, geometry).run(size)
-                                            : Convolver<float>(input, weight, bias, geometry).run(size);
+  return input.scalar_type() == at::kDouble ? Convolver<double>(input, weight, bias, geometry).run()
+                                            : Convolver<float>(input, weight, bias, geometry).run();
 }
 
 bool direct_input_gradient_pays(const at::Tensor& grad_output, const at::Tensor& weight, const ConvGeometry& geometry) {
   for (size_t i = 0; i < geometry.kernel_size.size(); ++i) {
-    if (geometry.padding[i] > (geometry.kernel_size[i] - 1) * geometry.dilation[i]) {
+    if (geometry.padding[i] > reach(geometry, i)) {
       return false;
     }
   }
@@ -228,18 +221,12 @@ bool direct_input_gradient_pays(const at::Tensor& grad_output, const at::Tensor&
 
 at::Tensor direct_input_gradient(
     const at::Tensor& grad_output, const at::Tensor& weight, const ConvGeometry& geometry) {
-  const auto groups = geometry.groups;
+  const auto back = mirrored(geometry, weight.size(1) * geometry.groups);
   std::vector<int64_t> spatial(geometry.kernel_size.size());
   std::iota(spatial.begin(), spatial.end(), 2);
   // [groups, O / groups, C / groups, *kernel] -> [groups * C / groups, O / groups, *kernel]
-  auto shape = weight.flip(spatial).sizes().vec();
-  auto grouped = shape;
-  grouped[0] = shape[0] / groups;
-  grouped.insert(grouped.begin(), groups);
-  shape[0] = shape[1] * groups;
-  shape[1] = grouped[1];
-  const auto back = weight.flip(spatial).reshape(grouped).transpose(1, 2).reshape(shape);
-  return direct_convolution(grad_output, back, at::Tensor(), mirrored(geometry, shape[0]));
+  const auto grouped = weight.flip(spatial).unflatten(0, {geometry.groups, -1}).transpose(1, 2);
+  return direct_convolution(grad_output, grouped.reshape(weight_shape(back, grouped.size(2))), at::Tensor(), back);
 }
 
 }  // namespace proxprop

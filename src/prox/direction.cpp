@@ -8,8 +8,6 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
-#include <unistd.h>
-
 namespace proxprop {
 
 namespace {
@@ -28,26 +26,6 @@ Coupling resolve_coupling(const LinearTransfer& transfer, const Solver& solver) 
     return *cg->coupling;
   }
   return has_outputs ? Coupling::per_output : Coupling::joint;
-}
-
-// Half of this machine's memory, 0 where that is not known.
-int64_t half_of_memory() {
-  static const int64_t half = [] {
-    const auto pages = sysconf(_SC_PHYS_PAGES);
-    const auto page = sysconf(_SC_PAGE_SIZE);
-    return pages > 0 && page > 0 ? int64_t(pages) / 2 * int64_t(page) : 0;
-  }();
-  return half;
-}
-
-Route resolve_route(const LinearTransfer& transfer, const at::Tensor& grad_output, ProximalOptions options) {
-  if (std::holds_alternative<Gradient>(options.solver)) {
-    return Route::gradient;
-  }
-  if (options.memory_limit == 0 && grad_output.is_cpu()) {
-    options.memory_limit = half_of_memory();
-  }
-  return plan(describe(transfer, options)).route;
 }
 
 void check_output(const LinearTransfer& transfer, const at::Tensor& grad_output) {
@@ -98,7 +76,9 @@ ProximalStep proximal_direction(
   c10::NoGradGuard no_grad;
   const PreciseMath precise_math;
 
-  const auto route = resolve_route(transfer, grad_output, options);
+  const auto route = std::holds_alternative<Gradient>(options.solver)
+                         ? Route::gradient
+                         : plan(describe(transfer, options, grad_output.device())).route;
   if (grad_output.numel() == 0) {
     ProximalStep step;
     for (const auto& shape : transfer.parameter_shapes()) {

@@ -58,7 +58,7 @@ ProximalStep feature_route(const LinearTransfer& transfer, const at::Tensor& gra
     auto result = conjugate_gradient(space, {gradient}, cg.iterations, cg.tolerance);
     direction = result.solution[0];
     step.summary.iterations = result.iterations;
-    step.summary.status = result.status(cg.tolerance);
+    step.summary.status = convergence_status(cg.tolerance, result.converged);
   }
   step.direction = from_matrix(direction, transfer.parameter_shapes(), grad_output.scalar_type());
   return step;

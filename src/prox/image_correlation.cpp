@@ -97,7 +97,7 @@ class Correlation {
  public:
   Correlation(
       const std::optional<at::Tensor>& left, const Signal& right, int64_t groups, const std::vector<Pairing>& pairings)
-      : left_(left), right_(right), groups_(groups) {
+      : left_(left), right_(right), groups_(groups), pairings_(pairings) {
     for (const auto& pairing : pairings) {
       tiles_.emplace_back(pairing, kernels<T>().lanes);
       tiles_.back().sums_offset = sums_numel_;
@@ -110,7 +110,7 @@ class Correlation {
   }
 
   // With `totals` [groups, channels] float64, also the sums of the left channels.
-  std::vector<at::Tensor> run(const std::vector<Pairing>& pairings, at::Tensor* totals) const {
+  std::vector<at::Tensor> run(at::Tensor* totals) const {
     const auto images = right_.images.size(0);
     const auto image_bytes = std::max<int64_t>(1, numel(right_.padded_size()) * right_.channels * int64_t(sizeof(T)));
     const auto per_block = std::clamp<int64_t>(block_bytes / image_bytes, 1, std::max<int64_t>(1, images));
@@ -146,7 +146,7 @@ class Correlation {
     if (totals != nullptr) {
       *totals = channel_sums.sum(0);
     }
-    return split(threads == 1 ? sums[0] : sums.sum(0), pairings);
+    return split(threads == 1 ? sums[0] : sums.sum(0));
   }
 
  private:
@@ -242,17 +242,17 @@ class Correlation {
   }
 
   // Drops the lanes beyond each run.
-  std::vector<at::Tensor> split(const at::Tensor& sums, const std::vector<Pairing>& pairings) const {
+  std::vector<at::Tensor> split(const at::Tensor& sums) const {
     std::vector<at::Tensor> result;
-    for (size_t i = 0; i < pairings.size(); ++i) {
+    for (size_t i = 0; i < pairings_.size(); ++i) {
       const auto& tiles = tiles_[i];
       const auto whole = sums.narrow(1, tiles.sums_offset, tiles.numel()).view({groups_, tiles.height, tiles.columns});
       std::vector<at::Tensor> runs;
       int64_t column = 0;
       const auto lanes = kernels<T>().lanes;
-      for (const auto& run : pairings[i].right) {
+      for (const auto& run : pairings_[i].right) {
         runs.push_back(whole.narrow(2, column, run.length));
-        column += (run.length + lanes - 1) / lanes * lanes;
+        column += round_up(run.length, lanes);
       }
       result.push_back(runs.size() == 1 ? runs.front() : at::cat(runs, 2));
     }
@@ -262,6 +262,7 @@ class Correlation {
   const std::optional<at::Tensor>& left_;
   const Signal& right_;
   int64_t groups_;
+  const std::vector<Pairing>& pairings_;
   std::vector<TileList> tiles_;
   int64_t sums_numel_ = 0;
   int64_t products_ = 0;  // per image and group
@@ -299,9 +300,9 @@ std::vector<at::Tensor> correlate_typed(
         "both sides of a correlation have the same images");
   }
   if (right.images.scalar_type() == at::kDouble) {
-    return Correlation<double>(left, right, groups, pairings).run(pairings, totals);
+    return Correlation<double>(left, right, groups, pairings).run(totals);
   }
-  return Correlation<float>(left, right, groups, pairings).run(pairings, totals);
+  return Correlation<float>(left, right, groups, pairings).run(totals);
 }
 
 }  // namespace

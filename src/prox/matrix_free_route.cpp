@@ -98,7 +98,7 @@ ProximalStep matrix_free_route(const LinearTransfer& transfer, const at::Tensor&
     step.direction.push_back(tensor / scale);
   }
   step.summary.iterations = result.iterations;
-  step.summary.status = result.status(cg.tolerance);
+  step.summary.status = convergence_status(cg.tolerance, result.converged);
   return step;
 }
 

@@ -2,6 +2,8 @@
 
 #include <c10/util/Exception.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 
@@ -97,9 +99,19 @@ std::string explain(const Problem& problem, const RouteCost& chosen) {
   return text;
 }
 
+// Half of this machine's memory, 0 where that is not known.
+int64_t half_of_memory() {
+  static const int64_t half = [] {
+    const auto pages = sysconf(_SC_PHYS_PAGES);
+    const auto page = sysconf(_SC_PAGE_SIZE);
+    return pages > 0 && page > 0 ? int64_t(pages) / 2 * int64_t(page) : 0;
+  }();
+  return half;
+}
+
 }  // namespace
 
-Problem describe(const LinearTransfer& transfer, const ProximalOptions& options) {
+Problem describe(const LinearTransfer& transfer, const ProximalOptions& options, at::Device device) {
   Problem problem;
   problem.dimensions = transfer.dimensions();
   problem.has_sample_matrix = problem.dimensions && transfer.has_sample_matrix();
@@ -108,7 +120,7 @@ Problem describe(const LinearTransfer& transfer, const ProximalOptions& options)
   problem.sample_matrix_bytes = problem.has_sample_matrix ? transfer.sample_matrix_bytes() : 0;
   problem.solver = options.solver;
   problem.route = options.route;
-  problem.memory_limit = double(options.memory_limit);
+  problem.memory_limit = double(options.memory_limit == 0 && device.is_cpu() ? half_of_memory() : options.memory_limit);
   TORCH_CHECK(
       problem.route != Route::sample_gram || problem.has_sample_matrix,
       "proxprop: this transfer offers no sample matrix, so route 'sample Gram' is impossible; use 'matrix-free'");

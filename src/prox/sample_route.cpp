@@ -8,11 +8,11 @@
 
 #include "prox/conjugate_gradient.h"
 #include "prox/dense_product.h"
+#include "prox/eigenbasis.h"
 #include "prox/factor.h"
 #include "prox/parameter_matrix.h"
 #include "prox/routes.h"
 #include "prox/symmetric_gram.h"
-#include "prox/eigenbasis.h"
 
 #include <ATen/ATen.h>
 
@@ -35,7 +35,27 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   return at::bmm(a, b);
 }
 
-// coefficients^T [A, 1], split into the parameters' shapes: [groups, O, S] x [groups, S, d].
+// coefficients^T transform([A, 1]), split into the parameters' shapes: [groups, O, S] x [groups, S, d].
+template <typename Transform>
+std::vector<at::Tensor> product_with_samples(
+    const LinearTransfer& transfer,
+    const SampleMatrix& samples,
+    const at::Tensor& coefficients,
+    const Transform& transform) {
+  const auto shapes = transfer.parameter_shapes();
+  const auto left = coefficients.transpose(1, 2);
+  std::vector<at::Tensor> parts;
+  if (samples.matrix.size(-1) > 0) {
+    parts.push_back(product(left, transform(samples.matrix)).view(shapes.front()));
+  }
+  if (samples.ones) {
+    const auto ones = at::ones({left.size(0), left.size(2), 1}, left.options());
+    parts.push_back(product(left, transform(ones)).view(shapes.back()));
+  }
+  return parts;
+}
+
+// The same without a transform: the ordinary weight gradient.
 std::vector<at::Tensor> weight_gradient(
     const LinearTransfer& transfer, const SampleMatrix& samples, const at::Tensor& coefficients) {
   const auto shapes = transfer.parameter_shapes();
@@ -96,17 +116,7 @@ std::vector<at::Tensor> exact_direction(
   if (rows.size(-1) <= samples.matrix.size(-1) && !inverse.cancels()) {
     return weight_gradient(transfer, samples, inverse(rows));
   }
-  const auto shapes = transfer.parameter_shapes();
-  const auto rows_transposed = rows.transpose(1, 2);
-  std::vector<at::Tensor> parts;
-  if (samples.matrix.size(-1) > 0) {
-    parts.push_back(product(rows_transposed, inverse(samples.matrix)).view(shapes.front()));
-  }
-  if (samples.ones) {
-    const auto ones = at::ones({rows.size(0), rows.size(1), 1}, rows.options());
-    parts.push_back(product(rows_transposed, inverse(ones)).view(shapes.back()));
-  }
-  return parts;
+  return product_with_samples(transfer, samples, rows, inverse);
 }
 
 // Whether the eigenvectors of K pay for `iterations` on `outputs` columns: about 20 S^3 operations (at the rate of
@@ -132,23 +142,15 @@ ProximalStep eigenbasis_direction(
   const auto basis = form.vectors.to(rows.scalar_type());
   const auto solution =
       conjugate_gradient_in_eigenbasis(form, beta, product(basis.transpose(1, 2), rows), cg.iterations, cg.tolerance);
-  const auto shapes = transfer.parameter_shapes();
   ProximalStep step;
   step.summary.route = Route::sample_gram;
   step.summary.iterations = cg.iterations;
-  step.summary.status = cg.tolerance > 0 && !solution.converged ? Status::stalled : Status::ok;
-  if (rows.size(-1) <= samples.matrix.size(-1)) {
-    step.direction = weight_gradient(transfer, samples, product(basis, solution.coefficients));
-    return step;
-  }
-  const auto transposed = solution.coefficients.transpose(1, 2);
-  if (samples.matrix.size(-1) > 0) {
-    const auto rotated_samples = product(basis.transpose(1, 2), samples.matrix);
-    step.direction.push_back(product(transposed, rotated_samples).view(shapes.front()));
-  }
-  if (samples.ones) {
-    step.direction.push_back(product(transposed, basis.sum(1).unsqueeze(-1)).view(shapes.back()));
-  }
+  step.summary.status = convergence_status(cg.tolerance, solution.converged);
+  step.direction = rows.size(-1) <= samples.matrix.size(-1)
+                       ? weight_gradient(transfer, samples, product(basis, solution.coefficients))
+                       : product_with_samples(transfer, samples, solution.coefficients, [&](const at::Tensor& part) {
+                           return product(basis.transpose(1, 2), part);
+                         });
   return step;
 }
 
@@ -206,7 +208,7 @@ ProximalStep sample_route(const LinearTransfer& transfer, const at::Tensor& grad
   auto result = conjugate_gradient(space, {rows * scale}, cg.iterations, cg.tolerance);
   step.direction = weight_gradient(transfer, samples, result.solution[0] / scale);
   step.summary.iterations = result.iterations;
-  step.summary.status = result.status(cg.tolerance);
+  step.summary.status = convergence_status(cg.tolerance, result.converged);
   return step;
 }
 

@@ -1,6 +1,6 @@
 // Convolution layers: every option of torch::nn gives torch's output and input gradient, and the step's own V.
 
-#include "support/dense_reference.h"
+#include "support/modules.h"
 
 #include <proxprop/proxprop.h>
 
@@ -164,6 +164,50 @@ TEST(Conv2d, WithoutAProximalStepItIsTorchs) {
   }
   const auto first = torch::autograd::grad({ours(input).square().sum()}, {input}, {}, true, /*create_graph=*/true)[0];
   EXPECT_TRUE(torch::autograd::grad({first.sum()}, {input})[0].defined());
+}
+
+TEST(Conv2d, AnEmptyUseBesideAnotherChangesNothing) {
+  nn::Conv2d layer(nn::Conv2dOptions(2, 3, 3).padding(1));
+  layer->to(torch::kDouble);
+  const auto input = random({3, 2, 5, 5});
+  for (const auto route : {Route::sample_gram, Route::feature_gram}) {
+    layer->options.route(route);
+    zero_grad(*layer);
+    layer(input).sum().backward();
+    const auto alone = gradients(*layer);
+    zero_grad(*layer);
+    (layer(input).sum() + layer(input.narrow(0, 0, 0)).sum()).backward();
+    EXPECT_LE(relative_error(gradients(*layer), alone), 1e-13) << to_string(route);
+  }
+}
+
+TEST(Conv2d, MemoryFormatAndExpandedGradientsDoNotMatter) {
+  for (const auto route : {Route::sample_gram, Route::feature_gram}) {
+    nn::Conv2d layer(nn::Conv2dOptions(3, 4, 3).padding(1).route(route));
+    layer->to(torch::kDouble);
+    const auto input = random({3, 3, 6, 5});
+    layer(input).backward(at::ones({3, 4, 6, 5}, at::kDouble));
+    const auto expected = gradients(*layer);
+    zero_grad(*layer);
+    layer(input.contiguous(at::MemoryFormat::ChannelsLast)).sum().backward();  // the gradient is an expanded scalar
+    EXPECT_LE(relative_error(gradients(*layer), expected), 1e-13) << to_string(route);
+  }
+}
+
+TEST(Conv2d, FrozenPartsAreLeftOut) {
+  for (const bool weight_trained : {true, false}) {
+    nn::Conv2d layer(nn::Conv2dOptions(2, 3, 3).padding(1));
+    layer->to(torch::kDouble);
+    layer->weight.set_requires_grad(weight_trained);
+    layer->bias.set_requires_grad(!weight_trained);
+    const auto input = random({3, 2, 5, 5}), g = random({3, 3, 5, 5});
+    layer(input).backward(g);
+    const ConvTransfer transfer(input, {3, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1}, {weight_trained, !weight_trained});
+    const auto& trained = weight_trained ? layer->weight : layer->bias;
+    const auto& frozen = weight_trained ? layer->bias : layer->weight;
+    EXPECT_LE(relative_error(trained.grad().reshape({-1}), dense_direction(transfer, g, 1.0)), 1e-10);
+    EXPECT_FALSE(frozen.grad().defined());
+  }
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // The layers against torch::nn's and against the direction itself.
 
-#include "support/dense_reference.h"
+#include "support/modules.h"
 
 #include <proxprop/proxprop.h>
 
@@ -16,26 +16,10 @@ namespace {
 
 using torch::autograd::grad;
 
-at::Tensor random(std::vector<int64_t> size) {
-  return torch::randn(size, torch::kDouble);
-}
-
 nn::Linear make_linear(int64_t in, int64_t out, bool bias = true, Solver solver = Cholesky{}) {
   nn::Linear layer(nn::LinearOptions(in, out).bias(bias).tau_theta(0.7).solver(solver));
   layer->to(torch::kDouble);
   return layer;
-}
-
-void zero_grad(torch::nn::Module& module) {
-  module.zero_grad(/*set_to_none=*/true);
-}
-
-at::Tensor gradients(const torch::nn::Module& module) {
-  std::vector<at::Tensor> all;
-  for (const auto& parameter : module.parameters()) {
-    all.push_back(parameter.grad());
-  }
-  return flatten(all);
 }
 
 // What backward(weights . output) must leave in .grad: V of the stacked uses.
@@ -419,50 +403,6 @@ TEST(Layers, TwoThreadsTrainTheirOwnLayers) {
   one.join();
   two.join();
   EXPECT_LE(first.norm().item<double>() + second.norm().item<double>(), 1e-13);
-}
-
-TEST(Conv2d, AnEmptyUseBesideAnotherChangesNothing) {
-  nn::Conv2d layer(nn::Conv2dOptions(2, 3, 3).padding(1));
-  layer->to(torch::kDouble);
-  const auto input = random({3, 2, 5, 5});
-  for (const auto route : {Route::sample_gram, Route::feature_gram}) {
-    layer->options.route(route);
-    zero_grad(*layer);
-    layer(input).sum().backward();
-    const auto alone = gradients(*layer);
-    zero_grad(*layer);
-    (layer(input).sum() + layer(input.narrow(0, 0, 0)).sum()).backward();
-    EXPECT_LE(relative_error(gradients(*layer), alone), 1e-13) << to_string(route);
-  }
-}
-
-TEST(Conv2d, MemoryFormatAndExpandedGradientsDoNotMatter) {
-  for (const auto route : {Route::sample_gram, Route::feature_gram}) {
-    nn::Conv2d layer(nn::Conv2dOptions(3, 4, 3).padding(1).route(route));
-    layer->to(torch::kDouble);
-    const auto input = random({3, 3, 6, 5});
-    layer(input).backward(at::ones({3, 4, 6, 5}, at::kDouble));
-    const auto expected = gradients(*layer);
-    zero_grad(*layer);
-    layer(input.contiguous(at::MemoryFormat::ChannelsLast)).sum().backward();  // the gradient is an expanded scalar
-    EXPECT_LE(relative_error(gradients(*layer), expected), 1e-13) << to_string(route);
-  }
-}
-
-TEST(Conv2d, FrozenPartsAreLeftOut) {
-  for (const bool weight_trained : {true, false}) {
-    nn::Conv2d layer(nn::Conv2dOptions(2, 3, 3).padding(1));
-    layer->to(torch::kDouble);
-    layer->weight.set_requires_grad(weight_trained);
-    layer->bias.set_requires_grad(!weight_trained);
-    const auto input = random({3, 2, 5, 5}), g = random({3, 3, 5, 5});
-    layer(input).backward(g);
-    const ConvTransfer transfer(input, {3, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1}, {weight_trained, !weight_trained});
-    const auto& trained = weight_trained ? layer->weight : layer->bias;
-    const auto& frozen = weight_trained ? layer->bias : layer->weight;
-    EXPECT_LE(relative_error(trained.grad().reshape({-1}), dense_direction(transfer, g, 1.0)), 1e-10);
-    EXPECT_FALSE(frozen.grad().defined());
-  }
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // A proximal layer from any linear map.
 
-#include "support/dense_reference.h"
+#include "support/modules.h"
 
 #include <proxprop/proxprop.h>
 
@@ -21,14 +21,6 @@ nn::LinearMap make_bilinear(Solver solver) {
       bilinear, nn::LinearMapOptions().tau_theta(0.4).solver(solver));
 }
 
-at::Tensor gradients(nn::LinearMap& layer) {
-  std::vector<at::Tensor> all;
-  for (const auto& parameter : layer->parameters()) {
-    all.push_back(parameter.grad());
-  }
-  return flatten(all);
-}
-
 TEST(LinearMap, OneLineMakesAProximalLayer) {
   torch::manual_seed(0);
   auto layer = make_bilinear(Cholesky{});
@@ -41,7 +33,7 @@ TEST(LinearMap, OneLineMakesAProximalLayer) {
   const FunctionTransfer transfer(
       {{3, 4, 4}, {3}}, [&](at::TensorList theta) { return bilinear(theta, input.detach()); },
       [](const at::Tensor&) { return std::vector<at::Tensor>{}; });
-  EXPECT_LE(relative_error(gradients(layer), dense_direction(transfer, g, 0.4)), 1e-10);
+  EXPECT_LE(relative_error(gradients(*layer), dense_direction(transfer, g, 0.4)), 1e-10);
 
   const auto plain = input.detach().clone().requires_grad_();
   const auto reference = torch::autograd::grad({bilinear(parameters, plain)}, {plain}, {g})[0];
@@ -56,7 +48,7 @@ TEST(LinearMap, ConjugateGradientIsADescentDirection) {
     loss.backward();
     const auto parameters = layer->parameters();
     const auto gradient = torch::autograd::grad({bilinear(parameters, input).square().sum()}, parameters);
-    EXPECT_GT(flatten(gradient).dot(gradients(layer)).item<double>(), 0.0);
+    EXPECT_GT(flatten(gradient).dot(gradients(*layer)).item<double>(), 0.0);
   }
 }
 
@@ -103,7 +95,7 @@ TEST(LinearMap, ATransposedConvolutionIsOne) {
   const FunctionTransfer transfer(
       {{2, 3, 3, 3}}, [&](at::TensorList theta) { return torch::conv_transpose2d(input, theta[0], {}, 2); },
       [](const at::Tensor&) { return std::vector<at::Tensor>{}; });
-  EXPECT_LE(relative_error(gradients(layer), dense_direction(transfer, g, 0.5)), 1e-10);
+  EXPECT_LE(relative_error(gradients(*layer), dense_direction(transfer, g, 0.5)), 1e-10);
 }
 
 TEST(LinearMap, CloneIsIndependent) {

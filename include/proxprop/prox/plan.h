@@ -38,7 +38,9 @@ struct Plan {
 };
 
 /// Throws c10::Error where `options` asks for a route that the transfer cannot go.
-PROXPROP_API Problem describe(const LinearTransfer& transfer, const ProximalOptions& options);
+/// On the CPU `memory_limit` 0 becomes half of the machine's memory.
+PROXPROP_API Problem
+describe(const LinearTransfer& transfer, const ProximalOptions& options, at::Device device = at::kCPU);
 
 /// Picks the cheapest possible route that fits the memory limit, or the one that needs the least where none fits.
 /// `Cholesky` goes by a Gram where there is one: conjugate gradients to convergence are only as accurate as the

@@ -1,5 +1,5 @@
 #pragma once
-// The two inner loops of this library, compiled once per instruction set and chosen at run time. Both keep a tile of
+// The inner loops of this library, compiled once per instruction set and chosen at run time. All three tiles keep their
 // accumulators in registers and, per term of the sum, multiply a few broadcast scalars with a few vectors.
 
 #include "prox/kernels/instruction_set.h"
@@ -38,7 +38,7 @@ struct CorrelationTile {
   const int64_t* offsets;
   double* sums;  ///< sums[i * sums_stride + v * lanes + j]
   int64_t sums_stride;
-  int height;  ///< 1 .. max_height of the shape that `correlation_shape` gave
+  int height;  ///< 1 .. height of the shape that `correlation_shape` gave
   int width;   ///< 1 .. its width
 };
 
@@ -85,6 +85,11 @@ struct Kernels {
 template <typename T>
 const Kernels<T>& kernels();
 
+/// `value` up to the next multiple, e.g. of the lanes.
+constexpr int64_t round_up(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
 /// Conjugate gradients on (beta I + D) in the metric of a diagonal D >= 0, for `width` right-hand sides at
 /// once: all arrays are [n][width], `r` holds the right-hand sides on entry and `x` the solutions on exit.
 struct DiagonalSystems {
@@ -92,8 +97,8 @@ struct DiagonalSystems {
   const double* diagonal;  ///< [n]
   double beta;
   int64_t iterations;
-  double
-      squared_tolerance;  ///< a system whose squared residual is below this times the first one stands still; 0: never
+  /// A system whose squared residual is below this times its first one stands still; 0: never.
+  double squared_tolerance;
   double* x;
   double* r;
   double* p;

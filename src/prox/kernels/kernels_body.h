@@ -41,6 +41,26 @@ inline void add_to_double(double* to, const Vector<float>& v) {
   add_to_double(to + lanes<double>, __builtin_convertvector(halves[1], Vector<double>));
 }
 
+// sums[i][v] += left(i) * right(v): what all three tiles do for each term of their sums. Inlined, so that the
+// accumulators are registers.
+template <typename T, int Height, int Width, typename Left, typename Right>
+inline __attribute__((always_inline)) void add_outer_product(
+    Vector<T> (&sums)[Height][Width], const Left& left, const Right& right) {
+  Vector<T> operands[Width];
+#pragma GCC unroll 16
+  for (int v = 0; v < Width; ++v) {
+    operands[v] = load<T>(right(v));
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < Height; ++i) {
+    const T scalar = left(i);
+#pragma GCC unroll 16
+    for (int v = 0; v < Width; ++v) {
+      sums[i][v] += scalar * operands[v];
+    }
+  }
+}
+
 // Height x 3 accumulators, 3 operands, 1 broadcast: fills 16 registers with height 4 and 32 with height 8.
 constexpr int dense_width = 3;
 template <typename T>
@@ -53,19 +73,8 @@ void dense_tile(const DenseTile<T>& tile) {
   const T* a = tile.a;
   const T* b = tile.b;
   for (int64_t k = 0; k < tile.depth; ++k, a += lanes<T>, b += lanes<T>) {
-    Vector<T> right[dense_width];
-#pragma GCC unroll 3
-    for (int v = 0; v < dense_width; ++v) {
-      right[v] = load(b + v * tile.b_stride);
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < height; ++i) {
-      const T left = a[i];
-#pragma GCC unroll 3
-      for (int v = 0; v < dense_width; ++v) {
-        sums[i][v] += left * right[v];
-      }
-    }
+    add_outer_product<T>(
+        sums, [&](int i) { return a[i]; }, [&](int v) { return b + v * tile.b_stride; });
   }
 #pragma GCC unroll 8
   for (int i = 0; i < height; ++i) {
@@ -90,19 +99,8 @@ void correlation_tile(const CorrelationTile<T>& tile) {
       const T* a = tile.a + z * tile.a_step[0] + y * tile.a_step[1];
       int64_t t = z * tile.b_step[0] + y * tile.b_step[1];
       for (int64_t x = 0; x < tile.positions[2]; ++x, a += tile.a_step[2], t += tile.b_step[2]) {
-        Vector<T> right[Width];
-#pragma GCC unroll 16
-        for (int v = 0; v < Width; ++v) {
-          right[v] = load(shifted[v] + t);
-        }
-#pragma GCC unroll 8
-        for (int i = 0; i < Height; ++i) {
-          const T left = a[i * tile.a_channel];
-#pragma GCC unroll 16
-          for (int v = 0; v < Width; ++v) {
-            sums[i][v] += left * right[v];
-          }
-        }
+        add_outer_product<T>(
+            sums, [&](int i) { return a[i * tile.a_channel]; }, [&](int v) { return shifted[v] + t; });
       }
     }
   }
@@ -162,19 +160,8 @@ void convolution_tile(const ConvolutionTile<T>& tile) {
   const T* weights = tile.weights;
   for (int64_t t = 0; t < tile.taps; ++t, weights += Height) {
     const auto offset = tile.offsets[t];
-    Vector<T> right[Width];
-#pragma GCC unroll 16
-    for (int v = 0; v < Width; ++v) {
-      right[v] = load(places[v] + offset);
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < Height; ++i) {
-      const T left = weights[i];
-#pragma GCC unroll 16
-      for (int v = 0; v < Width; ++v) {
-        sums[i][v] += left * right[v];
-      }
-    }
+    add_outer_product<T>(
+        sums, [&](int i) { return weights[i]; }, [&](int v) { return places[v] + offset; });
   }
 #pragma GCC unroll 8
   for (int i = 0; i < Height; ++i) {

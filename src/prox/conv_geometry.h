@@ -1,0 +1,37 @@
+#pragma once
+
+#include <proxprop/prox/transfers.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+namespace proxprop {
+
+inline bool has_unit_stride(const ConvGeometry& geometry) {
+  return std::all_of(geometry.stride.begin(), geometry.stride.end(), [](int64_t s) { return s == 1; });
+}
+
+/// (kernel - 1) * dilation: how far the window reaches beyond its first pixel.
+inline int64_t reach(const ConvGeometry& geometry, size_t dimension) {
+  return (geometry.kernel_size[dimension] - 1) * geometry.dilation[dimension];
+}
+
+/// Spatial size of the output; entries below 1 where the kernel does not fit.
+inline std::vector<int64_t> spatial_output_size(at::IntArrayRef spatial_input, const ConvGeometry& geometry) {
+  std::vector<int64_t> sizes;
+  for (size_t i = 0; i < geometry.kernel_size.size(); ++i) {
+    const auto room = spatial_input[i] + 2 * geometry.padding[i] - reach(geometry, i) - 1;
+    sizes.push_back(room < 0 ? 0 : room / geometry.stride[i] + 1);
+  }
+  return sizes;
+}
+
+/// [O, C / groups, *kernel]
+inline std::vector<int64_t> weight_shape(const ConvGeometry& geometry, int64_t channels_per_group) {
+  std::vector<int64_t> shape{geometry.out_channels, channels_per_group};
+  shape.insert(shape.end(), geometry.kernel_size.begin(), geometry.kernel_size.end());
+  return shape;
+}
+
+}  // namespace proxprop
