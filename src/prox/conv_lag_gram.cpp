@@ -77,6 +77,26 @@ Pairing lag_pairing(const Signal& signal, const Axis& y, const Axis& along) {
   return pairing;
 }
 
+// visit(c, d) for all pairs of channels, in squares that stay in cache whichever of the two runs along memory.
+template <typename Visit>
+void for_each_entry(int64_t channels, Visit visit) {
+  constexpr int64_t square = 16;
+  for (int64_t first_c = 0; first_c < channels; first_c += square) {
+    for (int64_t first_d = 0; first_d < channels; first_d += square) {
+      for (auto c = first_c; c < std::min(channels, first_c + square); ++c) {
+        for (auto d = first_d; d < std::min(channels, first_d + square); ++d) {
+          visit(c, d);
+        }
+      }
+    }
+  }
+}
+
+// Blocks of `entries` numbers that make a task worth a thread.
+int64_t blocks_of_task(int64_t entries) {
+  return std::max<int64_t>(1, (int64_t(1) << 15) / std::max<int64_t>(1, entries));
+}
+
 // R[dy][dx][group][c][c'] for all lags in taps, stored with an offset of (ky - 1, kx - 1), from the sums of
 // `lag_pairing`.
 at::Tensor all_lags(const at::Tensor& sums, const Axis& y, const Axis& along) {
@@ -84,21 +104,22 @@ at::Tensor all_lags(const at::Tensor& sums, const Axis& y, const Axis& along) {
   auto full = at::empty({y.lags, along.lags, groups, channels, channels}, sums.options());
   const auto from = sums.accessor<double, 3>();
   auto to = full.accessor<double, 5>();
-  int64_t column = 0;
-  for (int64_t dy = 0; dy < y.kernel; ++dy) {
-    for (int64_t dx = dy == 0 ? 0 : 1 - along.kernel; dx < along.kernel; ++dx, column += channels) {
-      auto lag = to[y.kernel - 1 + dy][along.kernel - 1 + dx];
-      auto mirrored = to[y.kernel - 1 - dy][along.kernel - 1 - dx];
+  // Lag 0, then dx = 1 .. of the same row, then whole rows.
+  const auto stored_lags = along.kernel + (y.kernel - 1) * along.lags;
+  at::parallel_for(0, stored_lags, blocks_of_task(groups * channels * channels), [&](int64_t begin, int64_t end) {
+    for (auto index = begin; index < end; ++index) {
+      const auto place = index + along.kernel - 1;
+      const auto dy = place / along.lags, dx = place % along.lags - (along.kernel - 1);
       for (int64_t g = 0; g < groups; ++g) {
-        for (int64_t c = 0; c < channels; ++c) {
-          for (int64_t d = 0; d < channels; ++d) {
-            lag[g][c][d] = from[g][c][column + d];
-            mirrored[g][d][c] = from[g][c][column + d];
-          }
-        }
+        for_each_entry(
+            channels, [&, stored = from[g], lag = to[y.kernel - 1 + dy][along.kernel - 1 + dx][g],
+                       mirrored = to[y.kernel - 1 - dy][along.kernel - 1 - dx][g]](int64_t c, int64_t d) mutable {
+              lag[c][d] = stored[c][index * channels + d];
+              mirrored[d][c] = stored[c][index * channels + d];
+            });
       }
     }
-  }
+  });
   return full;
 }
 
@@ -214,19 +235,19 @@ at::Tensor Strips::table(const std::vector<at::Tensor>& sums) const {
   for (const bool high : {false, true}) {
     const auto first = first_pairing_ + (high ? size_t(across_.strip) : 0);
     for_outside_positions(across_, high, [&](int64_t u, int64_t v, int64_t line, int64_t other) {
-      for (auto lag = 1 - along_.kernel; lag < along_.kernel; ++lag) {
-        const bool stored = lag > 0 || (lag == 0 && other >= line);
-        const auto from = sums[first + size_t(stored ? line : other)].accessor<double, 3>();
-        const auto column = (stored ? block(line, other, lag) : block(other, line, -lag)) * channels;
-        auto target = to[u][v][along_.kernel - 1 + lag];
-        for (int64_t g = 0; g < groups; ++g) {
-          for (int64_t c = 0; c < channels; ++c) {
-            for (int64_t d = 0; d < channels; ++d) {
-              target[g][c][d] += stored ? from[g][c][column + d] : from[g][d][column + c];
-            }
+      at::parallel_for(0, along_.lags, blocks_of_task(groups * channels * channels), [&](int64_t begin, int64_t end) {
+        for (auto index = begin; index < end; ++index) {
+          const auto lag = index - (along_.kernel - 1);
+          const bool stored = lag > 0 || (lag == 0 && other >= line);
+          const auto from = sums[first + size_t(stored ? line : other)].accessor<double, 3>();
+          const auto column = (stored ? block(line, other, lag) : block(other, line, -lag)) * channels;
+          for (int64_t g = 0; g < groups; ++g) {
+            for_each_entry(channels, [&, source = from[g], target = to[u][v][index][g]](int64_t c, int64_t d) mutable {
+              target[c][d] += stored ? source[c][column + d] : source[d][column + c];
+            });
           }
         }
-      }
+      });
     });
   }
   return result;

@@ -3,6 +3,7 @@
 #include "prox/conv_geometry.h"
 #include "prox/conv_gradient.h"
 #include "prox/conv_gram.h"
+#include "prox/conv_sample_gram.h"
 #include "prox/conv_unfold.h"
 
 #include <ATen/ATen.h>
@@ -202,6 +203,30 @@ at::Tensor ConvTransfer::output_rows(const at::Tensor& z) const {
   return z.reshape({z.size(0), geometry_.groups, per_group, positions})
       .permute({1, 0, 3, 2})
       .reshape({geometry_.groups, z.size(0) * positions, per_group});
+}
+
+at::Tensor ConvTransfer::output_from_rows(const at::Tensor& rows) const {
+  const auto positions = c10::multiply_integers(output_size_);
+  // [groups, N * positions, O / groups] -> [N, groups, O / groups, positions]
+  return rows.reshape({geometry_.groups, -1, positions, rows.size(2)}).permute({1, 0, 3, 2}).reshape(*output_shape());
+}
+
+bool ConvTransfer::pixel_gram_pays() const {
+  return trained_.weight && input_.is_cpu() &&
+         conv_sample_gram_flops(input_, geometry_, output_size_) < LinearTransfer::sample_gram_flops();
+}
+
+at::Tensor ConvTransfer::sample_gram() const {
+  if (!pixel_gram_pays()) {
+    return LinearTransfer::sample_gram();
+  }
+  auto gram = conv_sample_gram(input_, geometry_, output_size_);
+  return trained_.bias ? gram.add_(1.0) : gram;
+}
+
+double ConvTransfer::sample_gram_flops() const {
+  return pixel_gram_pays() ? conv_sample_gram_flops(input_, geometry_, output_size_)
+                           : LinearTransfer::sample_gram_flops();
 }
 
 }  // namespace proxprop

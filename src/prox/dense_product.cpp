@@ -1,15 +1,13 @@
 #include "prox/dense_product.h"
 
 #include "prox/kernels/kernels.h"
+#include "prox/parallel_tasks.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <c10/core/CPUAllocator.h>
 
 #include <algorithm>
-#include <atomic>
-#include <functional>
 
 namespace proxprop {
 
@@ -40,9 +38,10 @@ T* panel_storage(int which, int64_t count) {
   return static_cast<T*>(storage[which].get());
 }
 
-// to[k * lanes + i] = operand(row + i, depth + k); rows beyond the last are zero.
+// to[k * lanes + i] = sign * operand(row + i, first + k); rows beyond the last are zero.
 template <typename T, typename Sum>
-void pack_panel(const Operand<T>& operand, int64_t row, int64_t first, int64_t depth, int64_t lanes, Sum* to) {
+void pack_panel(
+    const Operand<T>& operand, int64_t row, int64_t first, int64_t depth, int64_t lanes, Sum sign, Sum* to) {
   const auto count = std::min(lanes, operand.rows - row);
   const T* from = operand.data + row * operand.row_stride + first * operand.depth_stride;
   if (count < lanes) {
@@ -51,7 +50,7 @@ void pack_panel(const Operand<T>& operand, int64_t row, int64_t first, int64_t d
   if (operand.row_stride == 1) {
     for (int64_t k = 0; k < depth; ++k) {
       for (int64_t i = 0; i < count; ++i) {
-        to[k * lanes + i] = Sum(from[k * operand.depth_stride + i]);
+        to[k * lanes + i] = sign * Sum(from[k * operand.depth_stride + i]);
       }
     }
     return;
@@ -62,27 +61,10 @@ void pack_panel(const Operand<T>& operand, int64_t row, int64_t first, int64_t d
     for (int64_t i = 0; i < count; ++i) {
       const T* source = from + i * operand.row_stride;
       for (int64_t k = begin; k < end; ++k) {
-        to[k * lanes + i] = Sum(source[k * operand.depth_stride]);
+        to[k * lanes + i] = sign * Sum(source[k * operand.depth_stride]);
       }
     }
   }
-}
-
-void in_parallel(int64_t tasks, bool threaded, const std::function<void(int64_t)>& run) {
-  if (!threaded) {
-    for (int64_t task = 0; task < tasks; ++task) {
-      run(task);
-    }
-    return;
-  }
-  std::atomic<int64_t> next{0};
-  at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), tasks), 1, [&](int64_t begin, int64_t end) {
-    for (auto worker = begin; worker < end; ++worker) {
-      for (int64_t task = next++; task < tasks; task = next++) {
-        run(task);
-      }
-    }
-  });
 }
 
 // One pass over `depth` terms of the sums.
@@ -115,16 +97,21 @@ struct Pass {
           out + row * out_stride + column,
           out_stride,
           accumulate};
-      if (row + height <= rows && column + width <= columns) {
+      const bool whole = row + height <= rows && column + width <= columns;
+      const bool across_diagonal = part == Part::lower && column + width - 1 > row;
+      if (whole && !across_diagonal) {
         kernel.dense(tile);
       } else {
-        at_the_edge(tile, std::min(height, rows - row), std::min(width, columns - column));
+        const auto first_row_width = across_diagonal ? row + 1 - column : width;
+        at_the_edge(tile, std::min(height, rows - row), std::min(width, columns - column), first_row_width);
       }
     }
   }
 
  private:
-  void at_the_edge(DenseTile<Sum> tile, int64_t height, int64_t width) const {
+  // A tile of which only `height` x `width` entries are wanted, of those only `first_row_width` in the first row, one
+  // more in the next and so on.
+  void at_the_edge(DenseTile<Sum> tile, int64_t height, int64_t width, int64_t first_row_width) const {
     constexpr int64_t largest = 8 * 3 * 16;
     Sum whole[largest];
     Sum* target = tile.out;
@@ -133,7 +120,7 @@ struct Pass {
     tile.accumulate = false;
     kernels<Sum>().dense(tile);
     for (int64_t i = 0; i < height; ++i) {
-      for (int64_t j = 0; j < width; ++j) {
+      for (int64_t j = 0; j < std::min(width, first_row_width + i); ++j) {
         Sum& entry = target[i * out_stride + j];
         entry = whole[i * tile.out_stride + j] + (accumulate ? entry : Sum(0));
       }
@@ -153,19 +140,19 @@ template <typename T, typename Sum>
 at::Tensor product_of_tensors(const at::Tensor& a, const at::Tensor& b) {
   constexpr bool wide = sizeof(Sum) == sizeof(double);
   auto out = at::empty({a.size(0), b.size(1)}, a.options().dtype(wide ? at::kDouble : at::kFloat));
-  dense_product<T, Sum>(
-      operand_of<T>(a, 0), operand_of<T>(b, 1), out.template mutable_data_ptr<Sum>(), b.size(1), Part::all);
+  dense_product<T, Sum>(operand_of<T>(a, 0), operand_of<T>(b, 1), out.template mutable_data_ptr<Sum>(), b.size(1));
   return out;
 }
 
 }  // namespace
 
 template <typename T, typename Sum>
-void dense_product(const Operand<T>& a, const Operand<T>& b, Sum* out, int64_t out_stride, Part part) {
+void dense_product(const Operand<T>& a, const Operand<T>& b, Sum* out, int64_t out_stride, Part part, Write write) {
   const auto& kernel = kernels<Sum>();
   const int64_t lanes = kernel.lanes;
   const auto width = kernel.dense_shape.width * lanes;
-  const bool same = a.data == b.data && a.rows == b.rows && a.row_stride == b.row_stride;
+  const bool subtract = write == Write::subtract;
+  const bool same = !subtract && a.data == b.data && a.rows == b.rows && a.row_stride == b.row_stride;
   const bool threaded = a.rows * b.rows * a.depth >= smallest_parallel_product;
   const auto passes = std::max<int64_t>(1, (a.depth + depth_of_pass - 1) / depth_of_pass);
   const auto largest_depth = (a.depth + passes - 1) / passes;
@@ -183,13 +170,14 @@ void dense_product(const Operand<T>& a, const Operand<T>& b, Sum* out, int64_t o
     const auto first = pass * largest_depth;
     const auto depth = std::min(largest_depth, a.depth - first);
     in_parallel(b_panels, threaded, [&](int64_t panel) {
-      pack_panel(b, std::min(panel * lanes, b.rows), first, depth, lanes, b_storage + panel * panel_stride);
+      pack_panel(b, std::min(panel * lanes, b.rows), first, depth, lanes, Sum(1), b_storage + panel * panel_stride);
     });
     for (int64_t block = 0; block < a.rows; block += block_rows) {
       const auto last_row = std::min(a.rows, block + block_rows);
       if (!same) {
         in_parallel((last_row - block + lanes - 1) / lanes, threaded, [&](int64_t panel) {
-          pack_panel(a, block + panel * lanes, first, depth, lanes, a_storage + panel * panel_stride);
+          pack_panel(
+              a, block + panel * lanes, first, depth, lanes, Sum(subtract ? -1 : 1), a_storage + panel * panel_stride);
         });
       }
       const Pass<Sum> multiply{
@@ -201,7 +189,7 @@ void dense_product(const Operand<T>& a, const Operand<T>& b, Sum* out, int64_t o
           b.rows,
           out,
           out_stride,
-          pass > 0,
+          subtract || pass > 0,
           part};
       const auto row_tasks = (last_row - block + rows_of_task - 1) / rows_of_task;
       in_parallel(row_tasks * strip_tasks, threaded, [&](int64_t task) {
@@ -215,9 +203,9 @@ void dense_product(const Operand<T>& a, const Operand<T>& b, Sum* out, int64_t o
   }
 }
 
-template void dense_product<float, float>(const Operand<float>&, const Operand<float>&, float*, int64_t, Part);
-template void dense_product<float, double>(const Operand<float>&, const Operand<float>&, double*, int64_t, Part);
-template void dense_product<double, double>(const Operand<double>&, const Operand<double>&, double*, int64_t, Part);
+template void dense_product(const Operand<float>&, const Operand<float>&, float*, int64_t, Part, Write);
+template void dense_product(const Operand<float>&, const Operand<float>&, double*, int64_t, Part, Write);
+template void dense_product(const Operand<double>&, const Operand<double>&, double*, int64_t, Part, Write);
 
 at::Tensor matrix_product(const at::Tensor& a, const at::Tensor& b) {
   const bool own = a.is_cpu() && b.is_cpu() && a.scalar_type() == b.scalar_type() &&

@@ -20,11 +20,20 @@ struct Operand {
 /// Which part of a product is computed: all of it, or what lies on and below the diagonal.
 enum class Part { all, lower };
 
-/// out[i * out_stride + j] = sum over k of a(i, k) b(j, k), summed in `Sum`. Entries above the diagonal are left
-/// undefined for `Part::lower`. Every entry is summed by one thread in a fixed order: the result does not depend on the
-/// number of threads.
+/// What becomes of the entries that a product is written to.
+enum class Write { overwrite, subtract };
+
+/// out[i * out_stride + j] = sum over k of a(i, k) b(j, k), summed in `Sum`, or out minus that. Entries above the
+/// diagonal are not touched with `Part::lower`. Every entry is summed by one thread in a fixed order: the result does
+/// not depend on the number of threads. `out` must not overlap a or b.
 template <typename T, typename Sum>
-void dense_product(const Operand<T>& a, const Operand<T>& b, Sum* out, int64_t out_stride, Part part);
+void dense_product(
+    const Operand<T>& a,
+    const Operand<T>& b,
+    Sum* out,
+    int64_t out_stride,
+    Part part = Part::all,
+    Write write = Write::overwrite);
 
 /// a b for [M, K] and [K, N] of one dtype, any strides. float32 or float64 on the CPU with at least AVX2 goes through
 /// `dense_product`, everything else through ATen.

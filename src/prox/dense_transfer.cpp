@@ -46,7 +46,7 @@ std::vector<at::Tensor> DenseTransfer::adjoint(const at::Tensor& z) const {
   const auto rows = z.reshape({-1, out_features_});
   std::vector<at::Tensor> theta;
   if (trained_.weight) {
-    theta.push_back(at::mm(rows.t(), input_));
+    theta.push_back(matrix_product(rows.t(), input_));
   }
   if (trained_.bias) {
     theta.push_back(rows.sum(0));
@@ -103,6 +103,10 @@ SampleMatrix DenseTransfer::sample_matrix() const {
 
 at::Tensor DenseTransfer::output_rows(const at::Tensor& z) const {
   return z.reshape({1, -1, out_features_});
+}
+
+at::Tensor DenseTransfer::output_from_rows(const at::Tensor& rows) const {
+  return rows.reshape(*output_shape());
 }
 
 }  // namespace proxprop

@@ -1,27 +1,32 @@
 #pragma once
 
+#include "prox/dense_cholesky.h"
+
 #include <proxprop/prox/direction.h>
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 namespace proxprop {
 
-/// Cholesky factor of gram + damping * I, float64, [groups, n, n].
+/// Cholesky factors of gram + damping * I, float64, [groups, n, n].
 struct Factor {
-  at::Tensor lower;
+  std::vector<DenseCholesky> blocks;  ///< on the CPU: one per group
+  at::Tensor lower;                   ///< elsewhere, and NaN where there is no factor: [groups, n, n]
   Status status = Status::ok;
   double jitter = 0.0;
 
   /// (gram + damping I)^-1, float64.
   at::Tensor inverse() const;
-  /// (gram + damping I)^-1 right, float64.
+  /// (gram + damping I)^-1 right, float64, for `right` [groups, n, m].
   at::Tensor solve(const at::Tensor& right) const;
 };
 
-/// Where the matrix is not numerically positive definite, a growing multiple of I is added and the status says so;
-/// where it holds NaN or infinity the factor is NaN and the status `not_finite`. On CUDA the outcome is not waited for:
-/// the status is `ok`, and a failed factor is replaced by one with jitter on the device, or by NaN
+/// Overwrites `gram`. Where the matrix is not numerically positive definite, a growing multiple of I is added and the
+/// status says so; where it holds NaN or infinity the factor is NaN and the status `not_finite`. On CUDA the outcome is
+/// not waited for: the status is `ok`, and a failed factor is replaced by one with jitter on the device, or by NaN
 /// where that fails too.
-Factor factorize(const at::Tensor& gram, double damping);
+Factor factorize(at::Tensor gram, double damping);
 
 }  // namespace proxprop

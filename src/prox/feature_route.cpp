@@ -42,13 +42,13 @@ class FeatureSpace final : public CgSpace {
 ProximalStep feature_route(const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request) {
   const auto dimensions = *transfer.dimensions();
   const auto gradient = to_matrix(transfer.accurate_adjoint(grad_output), dimensions);
-  const auto gram = transfer.feature_gram();
+  auto gram = transfer.feature_gram();
 
   ProximalStep step;
   step.summary.route = Route::feature_gram;
   at::Tensor direction;
   if (std::holds_alternative<Cholesky>(request.solver)) {
-    const auto factor = factorize(gram, request.beta);
+    const auto factor = factorize(std::move(gram), request.beta);
     direction = factor.solve(gradient.transpose(1, 2)).transpose(1, 2);
     step.summary.status = factor.status;
     step.summary.jitter = factor.jitter;

@@ -16,8 +16,11 @@ constexpr int64_t block_bytes = int64_t(256) << 10;
 // Multiplications below which a second thread does not pay.
 constexpr int64_t smallest_share = int64_t(1) << 17;
 
-// Sums that leave the second-level cache are added to less often: four times the terms in the images' type.
+// Sums that leave the second-level cache are added to less often: four times the terms in the images' type, if need be
+// of more images at a time.
 constexpr int64_t large_sums = (int64_t(1) << 20) / int64_t(sizeof(double));
+constexpr int64_t large_sums_terms = 4 * correlation_terms;
+constexpr int64_t largest_block_bytes = int64_t(1) << 20;
 
 int64_t numel(const Extent& e) {
   return e[0] * e[1] * e[2];
@@ -103,6 +106,7 @@ class Correlation {
       tiles_.back().sums_offset = sums_numel_;
       sums_numel_ += tiles_.back().numel();
       products_ += numel(pairing.positions) * tiles_.back().numel();
+      positions_ = std::max(positions_, numel(pairing.positions));
       for (const auto offset : tiles_.back().offsets) {
         furthest_ = std::max(furthest_, offset);
       }
@@ -113,7 +117,10 @@ class Correlation {
   std::vector<at::Tensor> run(at::Tensor* totals) const {
     const auto images = right_.images.size(0);
     const auto image_bytes = std::max<int64_t>(1, numel(right_.padded_size()) * right_.channels * int64_t(sizeof(T)));
-    const auto per_block = std::clamp<int64_t>(block_bytes / image_bytes, 1, std::max<int64_t>(1, images));
+    const auto wanted = sums_numel_ > large_sums ? large_sums_terms / std::max<int64_t>(1, positions_) : 1;
+    const auto per_block = std::clamp<int64_t>(
+        std::max(block_bytes / image_bytes, std::min(wanted, largest_block_bytes / image_bytes)), 1,
+        std::max<int64_t>(1, images));
     const auto blocks = (images + per_block - 1) / per_block;
     const auto units = groups_ * blocks;
     const auto threads = std::clamp<int64_t>(
@@ -183,7 +190,7 @@ class Correlation {
       const LeftSide& a, const PackedImages<T>& b, int64_t images, const TileList& tiles, double* sums) const {
     const bool flat = tiles.positions[0] == 1;
     const Extent all{flat ? images : tiles.positions[0], tiles.positions[1], tiles.positions[2]};
-    const auto terms = sums_numel_ > large_sums ? 4 * correlation_terms : correlation_terms;
+    const auto terms = sums_numel_ > large_sums ? large_sums_terms : correlation_terms;
     const auto columns = std::min(all[2], terms);
     const auto rows = std::clamp<int64_t>(terms / columns, 1, all[1]);
     const auto planes = rows == all[1] && columns == all[2] ? std::max<int64_t>(1, terms / (rows * columns)) : 1;
@@ -265,8 +272,9 @@ class Correlation {
   const std::vector<Pairing>& pairings_;
   std::vector<TileList> tiles_;
   int64_t sums_numel_ = 0;
-  int64_t products_ = 0;  // per image and group
-  int64_t furthest_ = 0;  // largest offset of a vector: the last image is read that far beyond its end
+  int64_t products_ = 0;   // per image and group
+  int64_t positions_ = 0;  // most of them
+  int64_t furthest_ = 0;   // largest offset of a vector: the last image is read that far beyond its end
 };
 
 }  // namespace

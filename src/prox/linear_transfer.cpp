@@ -1,5 +1,7 @@
 #include <proxprop/prox/linear_transfer.h>
 
+#include "prox/symmetric_gram.h"
+
 #include <ATen/ATen.h>
 
 namespace proxprop {
@@ -32,6 +34,21 @@ SampleMatrix LinearTransfer::sample_matrix() const {
 
 at::Tensor LinearTransfer::output_rows(const at::Tensor&) const {
   TORCH_INTERNAL_ASSERT(false, "this transfer offers no sample matrix");
+}
+
+at::Tensor LinearTransfer::output_from_rows(const at::Tensor&) const {
+  TORCH_INTERNAL_ASSERT(false, "this transfer offers no sample matrix");
+}
+
+at::Tensor LinearTransfer::sample_gram() const {
+  const auto samples = sample_matrix();
+  auto gram = symmetric_gram(samples.matrix);
+  return samples.ones ? gram.add_(1.0) : gram;
+}
+
+double LinearTransfer::sample_gram_flops() const {
+  const auto sizes = dimensions();
+  return sizes ? 2.0 * double(sizes->rows) * double(sizes->rows) * double(sizes->columns) * double(sizes->groups) : 0.0;
 }
 
 double check_adjoint(const LinearTransfer& transfer, const at::Tensor& output_like) {

@@ -33,15 +33,15 @@ double factor_flops(double n) {
 
 RouteCost sample_cost(const Problem& problem, const Sizes& s) {
   RouteCost cost{Route::sample_gram, problem.has_sample_matrix};
-  const auto gram = float64_weight * s.rows * s.rows * s.columns;
   double solve = 0;
   if (const auto* cg = std::get_if<ConjugateGradient>(&problem.solver)) {
     solve = double(cg->iterations) * 2 * s.rows * s.rows * s.outputs;
   } else {
-    // Factor, inverse (twice the factor), product with the smaller side.
-    solve = 3 * factor_flops(s.rows) + 2 * s.rows * s.rows * std::min(s.columns, s.outputs);
+    // Factor, then inverse (twice the factor) and a float32 product with the smaller side, or float64 solves.
+    const auto product = 2 * s.rows * s.rows * std::min(s.columns, s.outputs);
+    solve = factor_flops(s.rows) + std::min(2 * factor_flops(s.rows) + product, float64_weight * product);
   }
-  cost.flops = s.groups * (gram + solve);
+  cost.flops = problem.sample_gram_flops + s.groups * solve;
   cost.bytes =
       problem.sample_matrix_bytes + s.groups * (3 * 8 * s.rows * s.rows + 4 * s.rows * std::min(s.columns, s.outputs));
   return cost;
@@ -116,6 +116,7 @@ Problem describe(const LinearTransfer& transfer, const ProximalOptions& options,
   problem.dimensions = transfer.dimensions();
   problem.has_sample_matrix = problem.dimensions && transfer.has_sample_matrix();
   problem.has_feature_gram = problem.dimensions && transfer.has_feature_gram();
+  problem.sample_gram_flops = problem.has_sample_matrix ? transfer.sample_gram_flops() : 0;
   problem.feature_gram_flops = problem.has_feature_gram ? transfer.feature_gram_flops() : 0;
   problem.sample_matrix_bytes = problem.has_sample_matrix ? transfer.sample_matrix_bytes() : 0;
   problem.solver = options.solver;

@@ -12,21 +12,12 @@
 #include "prox/factor.h"
 #include "prox/parameter_matrix.h"
 #include "prox/routes.h"
-#include "prox/symmetric_gram.h"
 
 #include <ATen/ATen.h>
 
 namespace proxprop {
 
 namespace {
-
-at::Tensor sample_gram(const SampleMatrix& samples) {
-  auto gram = symmetric_gram(samples.matrix);
-  if (samples.ones) {
-    gram.add_(1.0);
-  }
-  return gram;
-}
 
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   if (a.size(0) == 1) {
@@ -55,43 +46,35 @@ std::vector<at::Tensor> product_with_samples(
   return parts;
 }
 
-// The same without a transform: the ordinary weight gradient.
-std::vector<at::Tensor> weight_gradient(
-    const LinearTransfer& transfer, const SampleMatrix& samples, const at::Tensor& coefficients) {
-  const auto shapes = transfer.parameter_shapes();
-  std::vector<at::Tensor> parts;
-  if (samples.matrix.size(-1) > 0) {
-    parts.push_back(product(coefficients.transpose(1, 2), samples.matrix).view(shapes.front()));
-  }
-  if (samples.ones) {
-    parts.push_back(coefficients.sum(1).view(shapes.back()));
-  }
-  return parts;
-}
-
-// (beta I + K)^-1 as an operator on columns. In float32 the inverse is formed in float64 and rounded once: its product
-// then runs at the speed of a GEMM, and the direction has relative error 2e-6 to 6e-6 at the paper's layers. In float64
-// the factor solves directly.
+// (beta I + K)^-1 as an operator on columns. Float32 columns that are many go through the inverse, formed in float64
+// and rounded once: its product then runs at the speed of a GEMM, and the direction has relative error 2e-6 to 6e-6 at
+// the paper's layers. Few columns, or float64 ones, go through the factor.
 class InverseOperator {
  public:
-  InverseOperator(const Factor& factor, const at::Tensor& gram, at::ScalarType dtype) : factor_(factor) {
-    if (dtype != at::kDouble) {
-      inverse_ = factor.inverse();
-      rounded_inverse_ = inverse_.to(dtype);
-      // |A^T| |rounding of the inverse| |g| against |g|: samples that (nearly) repeat others give the inverse entries
-      // of 1 / beta that A^T must cancel, which a large tau_theta turns into lost digits.
-      if (gram.is_cpu()) {
-        const auto largest = [](const at::Tensor& m) { return m.diagonal(0, -2, -1).max().item<double>(); };
-        cancels_ = rounding * largest(inverse_) * largest(gram) > cancellation_limit;
-      }
+  InverseOperator(at::Tensor gram, double beta, const at::Tensor& right) {
+    const auto largest = [](const at::Tensor& m) { return m.diagonal(0, -2, -1).max().item<double>(); };
+    const bool narrow = 3 * right.size(-1) < 2 * gram.size(-1);
+    const bool wide_numbers = right.scalar_type() == at::kDouble;
+    const auto largest_of_gram = gram.is_cpu() && !wide_numbers ? largest(gram) : 0.0;
+    factor_ = factorize(std::move(gram), beta);
+    if (!narrow && !wide_numbers) {
+      inverse_ = factor_.inverse();
+      rounded_inverse_ = inverse_.to(right.scalar_type());
+    }
+    // |A^T| |rounding of the inverse or of its product| |g| against |g|: samples that (nearly) repeat others give the
+    // inverse entries of 1 / beta that A^T must cancel, which a large tau_theta turns into lost digits.
+    if (right.is_cpu() && !wide_numbers) {
+      const auto bound = inverse_.defined() ? largest(inverse_) : 1 / beta;
+      cancels_ = rounding * bound * largest_of_gram > cancellation_limit;
     }
   }
   /// Whether its product must not be cancelled by A^T afterwards: then apply it to A, whose image has no such part.
   bool cancels() const { return cancels_; }
+  const Factor& factor() const { return factor_; }
 
   at::Tensor operator()(const at::Tensor& right) const {
     if (!rounded_inverse_.defined()) {
-      return factor_.solve(right);
+      return factor_.solve(right).to(right.scalar_type());
     }
     return cancels_ ? product(inverse_, right.to(at::kDouble)).to(right.scalar_type())
                     : product(rounded_inverse_, right);
@@ -101,22 +84,21 @@ class InverseOperator {
   static constexpr double rounding = 6e-8;
   static constexpr double cancellation_limit = 1e-3;
 
-  const Factor& factor_;
+  Factor factor_;
   at::Tensor inverse_, rounded_inverse_;
   bool cancels_ = false;
 };
 
-std::vector<at::Tensor> exact_direction(
-    const LinearTransfer& transfer,
-    const SampleMatrix& samples,
-    const at::Tensor& rows,
-    const at::Tensor& gram,
-    const Factor& factor) {
-  const InverseOperator inverse(factor, gram, rows.scalar_type());
-  if (rows.size(-1) <= samples.matrix.size(-1) && !inverse.cancels()) {
-    return weight_gradient(transfer, samples, inverse(rows));
-  }
-  return product_with_samples(transfer, samples, rows, inverse);
+ProximalStep exact_direction(const LinearTransfer& transfer, const at::Tensor& rows, at::Tensor gram, double beta) {
+  const InverseOperator inverse(std::move(gram), beta, rows);
+  ProximalStep step;
+  step.summary.route = Route::sample_gram;
+  step.summary.status = inverse.factor().status;
+  step.summary.jitter = inverse.factor().jitter;
+  step.direction = rows.size(-1) <= transfer.dimensions()->columns && !inverse.cancels()
+                       ? transfer.adjoint(transfer.output_from_rows(inverse(rows)))
+                       : product_with_samples(transfer, transfer.sample_matrix(), rows, inverse);
+  return step;
 }
 
 // Whether the eigenvectors of K pay for `iterations` on `outputs` columns: about 20 S^3 operations (at the rate of
@@ -133,7 +115,6 @@ bool eigenbasis_pays(const at::Tensor& rows, int64_t iterations) {
 // coefficients is rotated back.
 ProximalStep eigenbasis_direction(
     const LinearTransfer& transfer,
-    const SampleMatrix& samples,
     const at::Tensor& rows,
     const at::Tensor& gram,
     double beta,
@@ -146,11 +127,12 @@ ProximalStep eigenbasis_direction(
   step.summary.route = Route::sample_gram;
   step.summary.iterations = cg.iterations;
   step.summary.status = convergence_status(cg.tolerance, solution.converged);
-  step.direction = rows.size(-1) <= samples.matrix.size(-1)
-                       ? weight_gradient(transfer, samples, product(basis, solution.coefficients))
-                       : product_with_samples(transfer, samples, solution.coefficients, [&](const at::Tensor& part) {
-                           return product(basis.transpose(1, 2), part);
-                         });
+  if (rows.size(-1) <= transfer.dimensions()->columns) {
+    step.direction = transfer.adjoint(transfer.output_from_rows(product(basis, solution.coefficients)));
+  } else {
+    const auto rotate_back = [&](const at::Tensor& part) { return product(basis.transpose(1, 2), part); };
+    step.direction = product_with_samples(transfer, transfer.sample_matrix(), solution.coefficients, rotate_back);
+  }
   return step;
 }
 
@@ -185,28 +167,22 @@ class SampleSpace final : public CgSpace {
 }  // namespace
 
 ProximalStep sample_route(const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request) {
-  const auto samples = transfer.sample_matrix();
   const auto rows = transfer.output_rows(grad_output);
-  const auto gram = sample_gram(samples);
-
-  ProximalStep step;
-  step.summary.route = Route::sample_gram;
+  auto gram = transfer.sample_gram();
   if (std::holds_alternative<Cholesky>(request.solver)) {
-    const auto factor = factorize(gram, request.beta);
-    step.direction = exact_direction(transfer, samples, rows, gram, factor);
-    step.summary.status = factor.status;
-    step.summary.jitter = factor.jitter;
-    return step;
+    return exact_direction(transfer, rows, std::move(gram), request.beta);
   }
   const auto& cg = std::get<ConjugateGradient>(request.solver);
   const bool joint = request.coupling == Coupling::joint;
   if (!joint && rows.is_cpu() && eigenbasis_pays(rows, cg.iterations)) {
-    return eigenbasis_direction(transfer, samples, rows, gram, request.beta, cg);
+    return eigenbasis_direction(transfer, rows, gram, request.beta, cg);
   }
   const auto scale = power_of_two_scale(rows, joint ? at::IntArrayRef{} : at::IntArrayRef{1});
   SampleSpace space(gram.to(rows.scalar_type()), request.beta, request.coupling);
   auto result = conjugate_gradient(space, {rows * scale}, cg.iterations, cg.tolerance);
-  step.direction = weight_gradient(transfer, samples, result.solution[0] / scale);
+  ProximalStep step;
+  step.summary.route = Route::sample_gram;
+  step.direction = transfer.adjoint(transfer.output_from_rows(result.solution[0] / scale));
   step.summary.iterations = result.iterations;
   step.summary.status = convergence_status(cg.tolerance, result.converged);
   return step;

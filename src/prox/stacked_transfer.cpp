@@ -149,4 +149,15 @@ at::Tensor StackedTransfer::output_rows(const at::Tensor& z) const {
   return at::cat(rows, 1);
 }
 
+at::Tensor StackedTransfer::output_from_rows(const at::Tensor& rows) const {
+  std::vector<at::Tensor> outputs;
+  int64_t first = 0;
+  for (const auto& use : uses_) {
+    const auto count = use->dimensions()->rows;
+    outputs.push_back(use->output_from_rows(rows.narrow(1, first, count)).reshape({-1}));
+    first += count;
+  }
+  return at::cat(outputs);
+}
+
 }  // namespace proxprop

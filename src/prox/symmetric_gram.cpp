@@ -14,15 +14,16 @@ namespace {
 // Rows mirrored by one task.
 constexpr int64_t mirror_block = 32;
 
-// upper[i][j] = lower[j][i], in square blocks that stay in cache.
-void mirror_lower(double* gram, int64_t n) {
+// visit(i, j) for all i < j < n, in square blocks that stay in cache.
+template <typename Visit>
+void for_each_pair(int64_t n, const Visit& visit) {
   const auto blocks = (n + mirror_block - 1) / mirror_block;
   at::parallel_for(0, blocks, 4, [&](int64_t begin, int64_t end) {
     for (auto row = begin * mirror_block; row < std::min(n, end * mirror_block); row += mirror_block) {
       for (auto column = row; column < n; column += mirror_block) {
         for (auto i = row; i < std::min(n, row + mirror_block); ++i) {
           for (auto j = std::max(column, i + 1); j < std::min(n, column + mirror_block); ++j) {
-            gram[i * n + j] = gram[j * n + i];
+            visit(i, j);
           }
         }
       }
@@ -34,9 +35,8 @@ template <typename T>
 void fill_gram(const at::Tensor& x, const at::Tensor& gram) {
   const auto n = x.size(0);
   const Operand<T> rows{x.const_data_ptr<T>(), n, x.size(1), x.stride(0), x.stride(1)};
-  double* data = gram.mutable_data_ptr<double>();
-  dense_product<T, double>(rows, rows, data, n, Part::lower);
-  mirror_lower(data, n);
+  dense_product<T, double>(rows, rows, gram.mutable_data_ptr<double>(), n, Part::lower);
+  mirror_lower(gram);
 }
 
 at::Tensor gram_of_matrix(const at::Tensor& x) {
@@ -54,6 +54,18 @@ at::Tensor gram_of_matrix(const at::Tensor& x) {
 }
 
 }  // namespace
+
+void mirror_lower(const at::Tensor& matrix) {
+  const auto n = matrix.size(0);
+  double* data = matrix.mutable_data_ptr<double>();
+  for_each_pair(n, [&](int64_t i, int64_t j) { data[i * n + j] = data[j * n + i]; });
+}
+
+void mirror_upper(const at::Tensor& matrix) {
+  const auto n = matrix.size(0);
+  double* data = matrix.mutable_data_ptr<double>();
+  for_each_pair(n, [&](int64_t i, int64_t j) { data[j * n + i] = data[i * n + j]; });
+}
 
 at::Tensor symmetric_gram(const at::Tensor& x) {
   if (x.dim() == 2) {

@@ -9,4 +9,9 @@ namespace proxprop {
 /// on the paper's first layer: float32 3e-4, float64 5e-6 in the direction at tau_theta = 1).
 at::Tensor symmetric_gram(const at::Tensor& x);
 
+/// Copies what is below the diagonal of `matrix` [n, n], float64, contiguous, CPU, to above it.
+void mirror_lower(const at::Tensor& matrix);
+/// The other way round.
+void mirror_upper(const at::Tensor& matrix);
+
 }  // namespace proxprop

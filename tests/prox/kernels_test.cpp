@@ -5,6 +5,8 @@
 #include "prox/conjugate_gradient.h"
 #include "prox/conv_gram.h"
 #include "prox/conv_gradient.h"
+#include "prox/conv_sample_gram.h"
+#include "prox/dense_cholesky.h"
 #include "prox/dense_product.h"
 #include "prox/direct_convolution.h"
 #include "prox/eigenbasis.h"
@@ -47,6 +49,47 @@ RC_GTEST_PROP(DenseProduct, EqualsFloat64ProductForAnyShapeAndLayout, ()) {
     const auto scale = at::mm(a.to(at::kDouble).abs(), b.to(at::kDouble).abs()).norm().item<double>();
     RC_ASSERT(error_against(matrix_product(a, b), reference, scale) <= (dtype == at::kFloat ? 1e-6 : 1e-15));
     RC_ASSERT(error_against(accurate_product(a, b), reference, scale) <= 1e-15);
+  }
+}
+
+// A symmetric positive definite matrix with eigenvalues from 1 to about 1e4.
+at::Tensor definite_matrix(int64_t n) {
+  const auto x = at::randn({n, n}, at::kDouble);
+  return at::mm(x, x.t()).mul_(100.0 / double(n)).add_(at::eye(n, at::kDouble));
+}
+
+RC_GTEST_PROP(DenseCholesky, SolvesAndInvertsAnySize, ()) {
+  const auto n = size_up_to(400), m = size_up_to(60);
+  const auto matrix = definite_matrix(n);
+  const DenseCholesky factor(matrix.clone());
+  RC_ASSERT(factor.positive_definite());
+  const auto solution = at::randn({n, m}, at::kDouble);
+  const auto found = at::mm(matrix, solution);
+  factor.solve_in_place(found);
+  RC_ASSERT(relative_error(found, solution) <= 1e-10);
+  const auto inverse = factor.inverse();
+  RC_ASSERT(relative_error(at::mm(matrix, inverse), at::eye(n, at::kDouble)) <= 1e-10);
+  RC_ASSERT(inverse.equal(inverse.t()));
+}
+
+RC_GTEST_PROP(DenseCholesky, ReadsTheLowerHalfOnly, ()) {
+  const auto n = size_up_to(200);
+  const auto matrix = definite_matrix(n);
+  const auto right = at::randn({n, 3}, at::kDouble);
+  const auto first = right.clone(), second = right.clone();
+  DenseCholesky(matrix.clone()).solve_in_place(first);
+  DenseCholesky(matrix.tril() + at::randn({n, n}, at::kDouble).triu(1)).solve_in_place(second);
+  RC_ASSERT(first.equal(second));
+}
+
+RC_GTEST_PROP(DenseCholesky, TellsWhatIsNotPositiveDefinite, ()) {
+  const auto n = size_up_to(300);
+  const auto place = *rc::gen::inRange<int64_t>(0, n);
+  const auto matrix = definite_matrix(n);
+  for (const double value : {-1.0, std::numeric_limits<double>::quiet_NaN()}) {
+    auto broken = matrix.clone();
+    broken[place][place] = value;
+    RC_ASSERT(!DenseCholesky(broken).positive_definite());
   }
 }
 
@@ -134,6 +177,18 @@ RC_GTEST_PROP(ConvGram, WindowsEqualPatchesForAnyGeometry, ()) {
   const auto reference = conv_gram_by_patches(x, c.geometry, c.output_size());
   RC_ASSERT(relative_error(conv_gram_by_windows(x, c.geometry, c.output_size()), reference) <= 1e-12);
   RC_ASSERT(relative_error(conv_gram_by_windows(x.to(at::kFloat), c.geometry, c.output_size()), reference) <= 1e-5);
+}
+
+RC_GTEST_PROP(ConvSampleGram, PixelsEqualPatchesForAnyGeometry, ()) {
+  const auto c = any_convolution(size_up_to(3), /*unit_stride=*/false);
+  for (const auto dtype : {at::kFloat, at::kDouble}) {
+    const auto x = at::randn(c.input, dtype);
+    const ConvTransfer transfer(x.to(at::kDouble), c.geometry, Trained{true, false});
+    const auto patches = transfer.sample_matrix().matrix;
+    const auto gram = conv_sample_gram(x, c.geometry, c.output_size());
+    RC_ASSERT(relative_error(gram, at::bmm(patches, patches.transpose(1, 2))) <= 1e-13);
+    RC_ASSERT(gram.equal(gram.transpose(1, 2)));
+  }
 }
 
 RC_GTEST_PROP(ConvGradient, EqualsAtensForAnyGeometry, ()) {

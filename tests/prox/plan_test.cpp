@@ -11,6 +11,7 @@ Problem matrix_problem(int64_t rows, int64_t columns, int64_t outputs, Solver so
   Problem problem;
   problem.dimensions = Dimensions{rows, columns, outputs, 1};
   problem.has_sample_matrix = problem.has_feature_gram = true;
+  problem.sample_gram_flops = 2.0 * double(rows) * double(rows) * double(columns);
   problem.feature_gram_flops = 2.0 * double(rows) * double(columns) * double(columns);
   problem.solver = solver;
   return problem;

@@ -60,15 +60,20 @@ class PROXPROP_API LinearTransfer {
   /// G = A^T A, float64, [groups, d, d], the bias last. Only called when `has_feature_gram()`.
   virtual bool has_feature_gram() const { return false; }
   virtual at::Tensor feature_gram() const;
-  /// Multiply-add operations times two that `feature_gram` costs; for the planner.
+  /// Operations (multiply and add) that `feature_gram` costs, float64 ones counted twice; for the planner.
   virtual double feature_gram_flops() const;
 
-  /// The sample matrix, and an output (or its gradient) as its rows, [groups, S, O / groups].
+  /// The sample matrix, and an output (or its gradient) as its rows, [groups, S, O / groups], and back.
   virtual bool has_sample_matrix() const { return false; }
   virtual SampleMatrix sample_matrix() const;
   /// Bytes that `sample_matrix` takes beyond the input itself.
   virtual double sample_matrix_bytes() const { return 0; }
   virtual at::Tensor output_rows(const at::Tensor& z) const;
+  virtual at::Tensor output_from_rows(const at::Tensor& rows) const;
+
+  /// K = A A^T, float64, [groups, S, S], the bias included, and what it costs. Default: from `sample_matrix`.
+  virtual at::Tensor sample_gram() const;
+  virtual double sample_gram_flops() const;
 };
 
 /// |<phi x, y> - <x, phi* y>| / (|phi x| |y|) for random x and y: round-off for a correct pair, of order one for a

@@ -15,6 +15,7 @@ struct Problem {
   std::optional<Dimensions> dimensions;
   bool has_sample_matrix = false;
   bool has_feature_gram = false;
+  double sample_gram_flops = 0;
   double feature_gram_flops = 0;
   double sample_matrix_bytes = 0;
   Solver solver = Cholesky{};

@@ -31,6 +31,7 @@ class PROXPROP_API DenseTransfer final : public LinearTransfer {
   bool has_sample_matrix() const override { return true; }
   SampleMatrix sample_matrix() const override;
   at::Tensor output_rows(const at::Tensor& z) const override;
+  at::Tensor output_from_rows(const at::Tensor& rows) const override;
 
  private:
   at::Tensor input_;  ///< [S, in]
@@ -64,8 +65,14 @@ class PROXPROP_API ConvTransfer final : public LinearTransfer {
   SampleMatrix sample_matrix() const override;
   double sample_matrix_bytes() const override;
   at::Tensor output_rows(const at::Tensor& z) const override;
+  at::Tensor output_from_rows(const at::Tensor& rows) const override;
+  at::Tensor sample_gram() const override;
+  double sample_gram_flops() const override;
 
  private:
+  /// Whether K comes from the pixel Gram rather than from the patches.
+  bool pixel_gram_pays() const;
+
   at::Tensor input_;
   ConvGeometry geometry_;
   Trained trained_;
@@ -112,6 +119,7 @@ class PROXPROP_API StackedTransfer final : public LinearTransfer {
   SampleMatrix sample_matrix() const override;
   double sample_matrix_bytes() const override;
   at::Tensor output_rows(const at::Tensor& z) const override;
+  at::Tensor output_from_rows(const at::Tensor& rows) const override;
 
  private:
   std::vector<at::Tensor> split(const at::Tensor& z) const;
