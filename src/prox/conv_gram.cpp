@@ -3,6 +3,7 @@
 #include "prox/conv_geometry.h"
 #include "prox/conv_unfold.h"
 #include "prox/symmetric_gram.h"
+#include "prox/scratch.h"
 
 #include <ATen/ATen.h>
 
@@ -30,7 +31,8 @@ at::Tensor conv_gram_by_patches(const at::Tensor& input, const ConvGeometry& geo
   const auto images = input.size(0);
   const auto per_image = std::max<int64_t>(1, groups * d * positions * int64_t(sizeof(double)));
   const auto chunk = std::clamp<int64_t>(patch_buffer_bytes / per_image, 1, std::max<int64_t>(1, images));
-  auto gram = at::zeros({groups, d, d}, input.options().dtype(at::kDouble));
+  auto gram =
+      input.is_cpu() ? zero_scratch({groups, d, d}) : at::zeros({groups, d, d}, input.options().dtype(at::kDouble));
   for (int64_t first = 0; first < images; first += chunk) {
     const auto count = std::min(chunk, images - first);
     const auto view = patches(input.narrow(0, first, count), geometry, output_size);

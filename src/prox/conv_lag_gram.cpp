@@ -17,6 +17,7 @@
 #include "prox/conv_gram.h"
 
 #include "prox/image_correlation.h"
+#include "prox/scratch.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -101,7 +102,7 @@ int64_t blocks_of_task(int64_t entries) {
 // `lag_pairing`.
 at::Tensor all_lags(const at::Tensor& sums, const Axis& y, const Axis& along) {
   const auto groups = sums.size(0), channels = sums.size(1);
-  auto full = at::empty({y.lags, along.lags, groups, channels, channels}, sums.options());
+  auto full = scratch({y.lags, along.lags, groups, channels, channels});
   const auto from = sums.accessor<double, 3>();
   auto to = full.accessor<double, 5>();
   // Lag 0, then dx = 1 .. of the same row, then whole rows.
@@ -229,8 +230,7 @@ void for_outside_positions(const Axis& axis, bool high, const Add& add) {
 
 at::Tensor Strips::table(const std::vector<at::Tensor>& sums) const {
   const auto groups = sums.front().size(0), channels = sums.front().size(1);
-  auto result =
-      at::zeros({across_.kernel, across_.kernel, along_.lags, groups, channels, channels}, at::dtype(at::kDouble));
+  auto result = zero_scratch({across_.kernel, across_.kernel, along_.lags, groups, channels, channels});
   auto to = result.accessor<double, 6>();
   for (const bool high : {false, true}) {
     const auto first = first_pairing_ + (high ? size_t(across_.strip) : 0);
@@ -317,7 +317,7 @@ at::Tensor conv_gram_by_lags(const at::Tensor& input, const ConvGeometry& geomet
   const auto columns = strips_x.table(sums);
 
   const auto d = channels * y.kernel * along.kernel;
-  auto gram = at::empty({groups, channels, y.kernel, along.kernel, channels, y.kernel, along.kernel}, lags.options());
+  auto gram = scratch({groups, channels, y.kernel, along.kernel, channels, y.kernel, along.kernel});
   const auto from_rows = rows.accessor<double, 6>();
   const auto from_columns = columns.accessor<double, 6>();
   auto target = gram.accessor<double, 7>();

@@ -4,6 +4,7 @@
 #include "prox/dense_product.h"
 #include "prox/parallel_tasks.h"
 #include "prox/symmetric_gram.h"
+#include "prox/scratch.h"
 
 #include <ATen/ATen.h>
 
@@ -164,7 +165,7 @@ at::Tensor conv_sample_gram(const at::Tensor& input, const ConvGeometry& geometr
       phases.push_back({std::move(pixels), std::move(taps)});
     }
   }
-  auto gram = at::zeros({geometry.groups, rows, rows}, input.options().dtype(at::kDouble));
+  auto gram = zero_scratch({geometry.groups, rows, rows});
   const auto images_of_block = std::max<int64_t>(1, pixels_of_block / largest_phase);
   const auto blocks = (images + images_of_block - 1) / images_of_block;
   for (int64_t group = 0; group < geometry.groups; ++group) {

@@ -4,6 +4,7 @@
 #include "prox/conv_gram.h"
 
 #include "prox/conv_windows.h"
+#include "prox/scratch.h"
 
 #include <ATen/ATen.h>
 
@@ -21,7 +22,7 @@ at::Tensor conv_gram_by_windows(const at::Tensor& input, const ConvGeometry& geo
   // In the order (tap, channel) of the runs.
   const auto length = runs.front().length;
   const auto d = length * int64_t(runs.size());
-  auto gram = at::empty({geometry.groups, d, d}, blocks.front().options());
+  auto gram = scratch({geometry.groups, d, d});
   for (size_t i = 0; i < runs.size(); ++i) {
     const auto first = int64_t(i) * length;
     gram.narrow(1, first, length).narrow(2, first, d - first).copy_(blocks[i]);

@@ -2,6 +2,7 @@
 
 #include "prox/dense_product.h"
 #include "prox/symmetric_gram.h"
+#include "prox/scratch.h"
 
 #include <ATen/ATen.h>
 
@@ -105,7 +106,7 @@ bool factor_block(const Lower& lower) {
 
 // to = from; for what `dense_product` must not overlap.
 at::Tensor copy(const View& from) {
-  const auto result = at::empty({from.rows, from.columns}, at::kDouble);
+  const auto result = scratch({from.rows, from.columns});
   double* to = result.mutable_data_ptr<double>();
   for (int64_t i = 0; i < from.rows; ++i) {
     std::copy_n(from.data + i * from.stride, from.columns, to + i * from.columns);
@@ -186,7 +187,7 @@ void invert(const Lower& lower, const View& out) {
   const auto second = out.part(top, top, n - top, n - top);
   invert(lower.top(top), first);
   invert(lower.bottom(top), second);
-  const auto product = at::empty({n - top, top}, at::kDouble);
+  const auto product = scratch({n - top, top});
   dense_product(lower.below(top).operand(), first.transposed(), view(product).data, top);
   dense_product(second.operand(), view(product).transposed(), corner.data, corner.stride, Part::all, Write::subtract);
 }
@@ -199,7 +200,7 @@ Lower lower_of(const at::Tensor& matrix, const at::Tensor& inverses) {
 
 DenseCholesky::DenseCholesky(at::Tensor matrix) : lower_(std::move(matrix)) {
   const auto blocks = (lower_.size(0) + block - 1) / block;
-  diagonal_inverses_ = at::empty({blocks * block, block}, at::kDouble);
+  diagonal_inverses_ = scratch({blocks * block, block});
   positive_definite_ = lower_.size(0) == 0 || factor(lower_of(lower_, diagonal_inverses_));
 }
 
@@ -213,7 +214,7 @@ void DenseCholesky::solve_in_place(const at::Tensor& right) const {
 
 at::Tensor DenseCholesky::inverse() const {
   const auto n = lower_.size(0);
-  const auto inverse_of_lower = at::zeros({n, n}, at::kDouble);
+  const auto inverse_of_lower = zero_scratch({n, n});
   if (n > 0) {
     invert(lower_of(lower_, diagonal_inverses_), view(inverse_of_lower));
   }

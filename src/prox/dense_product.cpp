@@ -2,12 +2,14 @@
 
 #include "prox/kernels/kernels.h"
 #include "prox/parallel_tasks.h"
+#include "prox/scratch.h"
 
 #include <ATen/ATen.h>
 
 #include <c10/core/CPUAllocator.h>
 
 #include <algorithm>
+#include <array>
 
 namespace proxprop {
 
@@ -54,6 +56,11 @@ void pack_panel(
       }
     }
     return;
+  }
+  if constexpr (std::is_same_v<T, Sum>) {
+    if (operand.depth_stride == 1 && count == lanes) {
+      return kernels<T>().pack({from, operand.row_stride, depth, sign, to});
+    }
   }
   constexpr int64_t block = 16;  // one cache line of each row at a time
   for (int64_t begin = 0; begin < depth; begin += block) {
@@ -139,7 +146,8 @@ Operand<T> operand_of(const at::Tensor& matrix, int64_t row_dimension) {
 template <typename T, typename Sum>
 at::Tensor product_of_tensors(const at::Tensor& a, const at::Tensor& b) {
   constexpr bool wide = sizeof(Sum) == sizeof(double);
-  auto out = at::empty({a.size(0), b.size(1)}, a.options().dtype(wide ? at::kDouble : at::kFloat));
+  const std::array<int64_t, 2> sizes{a.size(0), b.size(1)};
+  auto out = wide ? scratch(sizes) : at::empty(sizes, a.options());
   dense_product<T, Sum>(operand_of<T>(a, 0), operand_of<T>(b, 1), out.template mutable_data_ptr<Sum>(), b.size(1));
   return out;
 }

@@ -1,6 +1,7 @@
 #include "prox/factor.h"
 
 #include "prox/symmetric_gram.h"
+#include "prox/scratch.h"
 
 #include <ATen/ATen.h>
 
@@ -85,7 +86,7 @@ at::Tensor Factor::solve(const at::Tensor& right) const {
   if (lower.defined()) {
     return at::cholesky_solve(right.to(at::kDouble), lower);
   }
-  auto result = at::empty(right.sizes(), right.options().dtype(at::kDouble));
+  auto result = scratch(right.sizes());
   for (size_t group = 0; group < blocks.size(); ++group) {
     const auto slice = result[int64_t(group)];
     slice.copy_(right[int64_t(group)]);

@@ -1,6 +1,7 @@
 #include "prox/symmetric_gram.h"
 
 #include "prox/dense_product.h"
+#include "prox/scratch.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -44,7 +45,7 @@ at::Tensor gram_of_matrix(const at::Tensor& x) {
     const auto wide = x.to(at::kDouble);
     return at::mm(wide, wide.t());
   }
-  auto gram = at::empty({x.size(0), x.size(0)}, x.options().dtype(at::kDouble));
+  auto gram = scratch({x.size(0), x.size(0)});
   if (x.scalar_type() == at::kFloat) {
     fill_gram<float>(x, gram);
   } else {

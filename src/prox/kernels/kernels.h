@@ -62,6 +62,16 @@ struct ConvolutionTile {
   int width;
 };
 
+/// Packs whole vectors of a panel: to[k * lanes + i] = sign * rows[i * row_stride + k] for i < lanes and k < depth.
+template <typename T>
+struct PanelPacking {
+  const T* rows;
+  int64_t row_stride;
+  int64_t depth;
+  T sign;
+  T* to;
+};
+
 /// Terms that are summed in the signals' own type before float64 takes over.
 constexpr int64_t correlation_terms = 128;
 
@@ -73,9 +83,10 @@ struct TileShape {
 
 template <typename T>
 struct Kernels {
-  int64_t lanes;                                     ///< elements of a vector; panels are this wide
-  TileShape dense_shape;                             ///< height divides lanes
-  void (*dense)(const DenseTile<T>&);                ///< full tiles only
+  int64_t lanes;                       ///< elements of a vector; panels are this wide
+  TileShape dense_shape;               ///< height divides lanes
+  void (*dense)(const DenseTile<T>&);  ///< full tiles only
+  void (*pack)(const PanelPacking<T>&);
   TileShape (*correlation_shape)(int64_t channels);  ///< the tile to cut `channels` rows into
   void (*correlation)(const CorrelationTile<T>&);
   void (*convolution)(const ConvolutionTile<T>&);  ///< shapes as `correlation`

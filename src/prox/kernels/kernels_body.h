@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace proxprop::PROXPROP_ISA {
 
@@ -82,6 +83,53 @@ void dense_tile(const DenseTile<T>& tile) {
     for (int v = 0; v < dense_width; ++v) {
       T* out = tile.out + i * tile.out_stride + v * lanes<T>;
       store(out, tile.accumulate ? load(out) + sums[i][v] : sums[i][v]);
+    }
+  }
+}
+
+// Of two vectors a and b seen as rows of 2 x 2 blocks of `Size` elements: the blocks of both rows at one place.
+template <int Size, bool Second, typename V, size_t... I>
+inline V blocks_of(const V& a, const V& b, std::index_sequence<I...>) {
+  constexpr auto count = sizeof...(I);
+  return __builtin_shufflevector(
+      a, b, int(I / Size % 2 == 0 ? I + (Second ? Size : 0) : count + I - (Second ? 0 : Size))...);
+}
+
+// In place, one halving of the block size after the other.
+template <typename T, int Size = lanes<T> / 2>
+inline __attribute__((always_inline)) void transpose(Vector<T> (&rows)[lanes<T>]) {
+  if constexpr (Size > 0) {
+    constexpr auto all = std::make_index_sequence<size_t(lanes<T>)>();
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes<T>; ++i) {
+      if (i / Size % 2 == 0) {
+        const auto a = rows[i], b = rows[i + Size];
+        rows[i] = blocks_of<Size, false>(a, b, all);
+        rows[i + Size] = blocks_of<Size, true>(a, b, all);
+      }
+    }
+    transpose<T, Size / 2>(rows);
+  }
+}
+
+template <typename T>
+void pack_panel(const PanelPacking<T>& packing) {
+  int64_t k = 0;
+  for (; k + lanes<T> <= packing.depth; k += lanes<T>) {
+    Vector<T> block[lanes<T>];
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes<T>; ++i) {
+      block[i] = load(packing.rows + i * packing.row_stride + k) * packing.sign;
+    }
+    transpose<T>(block);
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes<T>; ++i) {
+      store(packing.to + (k + i) * lanes<T>, block[i]);
+    }
+  }
+  for (; k < packing.depth; ++k) {
+    for (int i = 0; i < lanes<T>; ++i) {
+      packing.to[k * lanes<T> + i] = packing.sign * packing.rows[i * packing.row_stride + k];
     }
   }
 }
@@ -214,6 +262,7 @@ const Kernels<T> table{
     lanes<T>,
     {dense_height<T>, dense_width},
     dense_tile<T>,
+    pack_panel<T>,
     correlation_shape,
     narrow_to_height<T, CorrelationTile, largest_height>,
     narrow_to_height<T, ConvolutionTile, largest_height>,
