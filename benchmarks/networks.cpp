@@ -162,6 +162,12 @@ Function resnet18(LayerMaker& make) {
   };
 }
 
+namespace {
+
+constexpr int distinct_batches = 4;
+
+}  // namespace
+
 Contender training_step(
     const std::string& method,
     std::optional<ProximalOptions> step,
@@ -169,8 +175,12 @@ Contender training_step(
     int64_t batch) {
   return {method, /*planned=*/true, [=] {
             at::manual_seed(0);
-            const auto images = at::rand({batch, 3, 32, 32});
-            const auto labels = at::randint(10, {batch}, at::kLong);
+            // Several batches, in turn: a solver that keeps a factor must not meet the batch that it was made from.
+            std::vector<std::pair<at::Tensor, at::Tensor>> batches;
+            for (int i = 0; i < distinct_batches; ++i) {
+              batches.emplace_back(at::rand({batch, 3, 32, 32}), at::randint(10, {batch}, at::kLong));
+            }
+            const auto next = std::make_shared<size_t>(0);
             const auto maker = std::make_shared<LayerMaker>(step);
             const auto model = network(*maker);
             Running running;
@@ -178,6 +188,7 @@ Contender training_step(
               for (const auto& parameter : maker->parameters()) {
                 parameter.mutable_grad().reset();
               }
+              const auto& [images, labels] = batches[(*next)++ % batches.size()];
               at::cross_entropy_loss(model(images), labels).backward();
             };
             running.step();

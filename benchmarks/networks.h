@@ -62,7 +62,7 @@ Function convnet(LayerMaker& make);
 /// ResNet-18 in its form for 32x32 images: 3x3 stem without pooling, four stages of two basic blocks.
 Function resnet18(LayerMaker& make);
 
-/// Forward, softmax cross-entropy and backward of `network` on one fixed random batch [batch, 3, 32, 32].
+/// Forward, softmax cross-entropy and backward of `network` on random batches [batch, 3, 32, 32], a few of them in turn.
 Contender training_step(
     const std::string& method,
     std::optional<ProximalOptions> step,

@@ -28,7 +28,11 @@ void run_paper(const Settings& settings, std::vector<Row>& rows) {
 }
 
 void run_resnet18(const Settings& settings, std::vector<Row>& rows) {
-  measure("resnet18", "resnet18", contenders(resnet18, 128, {3}), settings, rows);
+  auto methods = contenders(resnet18, 128, {3});
+  for (const Solver& solver : {Solver(AmortizedCholesky{}), Solver(RunningGram{0.95, 50})}) {
+    methods.push_back(training_step(to_string(solver), ProximalOptions{tau_theta, solver}, resnet18, 128));
+  }
+  measure("resnet18", "resnet18", methods, settings, rows);
 }
 
 }  // namespace proxprop::benchmarks

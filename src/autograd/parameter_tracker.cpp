@@ -39,7 +39,8 @@ at::Tensor alias_of(const at::Tensor& parameter) {
 
 ProximalStep solve(const Session& session, std::vector<Session::Use> uses) {
   if (uses.size() == 1) {
-    return proximal_direction(*uses.front().transfer, uses.front().grad_output, session.options());
+    return proximal_direction(
+        *uses.front().transfer, uses.front().grad_output, session.options(), session.solver_state());
   }
   std::vector<std::shared_ptr<const LinearTransfer>> transfers;
   std::vector<std::vector<int64_t>> sizes;
@@ -50,7 +51,7 @@ ProximalStep solve(const Session& session, std::vector<Session::Use> uses) {
     outputs.push_back(use.grad_output.reshape({-1}));
   }
   const StackedTransfer stacked(std::move(transfers), std::move(sizes));
-  return proximal_direction(stacked, at::cat(outputs), session.options());
+  return proximal_direction(stacked, at::cat(outputs), session.options(), session.solver_state());
 }
 
 class Solve : public torch::autograd::Function<Solve> {
@@ -135,8 +136,12 @@ TrainedMask trained_mask(const std::vector<at::Tensor>& parameters) {
 
 }  // namespace
 
-Session::Session(ProximalOptions options, TrainedMask trained, StepObserver observer)
-    : options_(std::move(options)), trained_(std::move(trained)), observer_(std::move(observer)) {}
+Session::Session(
+    ProximalOptions options, TrainedMask trained, StepObserver observer, std::shared_ptr<SolverState> solver_state)
+    : options_(std::move(options)),
+      trained_(std::move(trained)),
+      observer_(std::move(observer)),
+      solver_state_(std::move(solver_state)) {}
 
 void Session::leave(Use use) {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -197,7 +202,7 @@ TrackedParameters ParameterTracker::track(
   }
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!still_valid(parameters, options)) {
-    current_.session = c10::make_intrusive<Session>(options, trained_mask(parameters), observer);
+    current_.session = c10::make_intrusive<Session>(options, trained_mask(parameters), observer, solver_state_);
     current_.aliases = Solve::apply(current_.session, at::TensorList(parameters));
     parameters_ = parameters;
     versions_.clear();

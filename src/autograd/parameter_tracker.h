@@ -24,7 +24,8 @@ using StepObserver = std::function<void(const StepSummary&)>;
 /// What the uses of one alias leave for its solve node, kept apart per backward pass.
 class Session final : public torch::CustomClassHolder {
  public:
-  Session(ProximalOptions options, TrainedMask trained, StepObserver observer);
+  Session(
+      ProximalOptions options, TrainedMask trained, StepObserver observer, std::shared_ptr<SolverState> solver_state);
 
   struct Use {
     std::shared_ptr<const LinearTransfer> transfer;
@@ -40,12 +41,14 @@ class Session final : public torch::CustomClassHolder {
 
   const ProximalOptions& options() const { return options_; }
   const TrainedMask& trained() const { return trained_; }
+  SolverState* solver_state() const { return solver_state_.get(); }
   void report(const StepSummary& summary) const;
 
  private:
   ProximalOptions options_;
   TrainedMask trained_;
   StepObserver observer_;
+  std::shared_ptr<SolverState> solver_state_;
   mutable std::mutex mutex_;
   std::map<int, std::vector<Use>> uses_;  ///< by id of the backward pass
   bool ended_ = false;
@@ -64,12 +67,15 @@ class ParameterTracker {
  public:
   TrackedParameters track(
       const std::vector<at::Tensor>& parameters, const ProximalOptions& options, const StepObserver& observer);
+  /// What the layer's solver keeps between its steps.
+  SolverState& solver_state() { return *solver_state_; }
   /// Forgets the current aliases; the next forward pass starts a session of its own.
   void reset();
 
  private:
   bool still_valid(const std::vector<at::Tensor>& parameters, const ProximalOptions& options) const;
 
+  const std::shared_ptr<SolverState> solver_state_ = std::make_shared<SolverState>();
   std::mutex mutex_;
   TrackedParameters current_;
   std::vector<at::Tensor> parameters_;

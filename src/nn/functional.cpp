@@ -40,6 +40,9 @@ at::Tensor apply_once(
     const at::Tensor& bias,
     const ProximalOptions& options) {
   check(options);
+  TORCH_CHECK(
+      !keeps_state(options.solver), "proxprop: solver '", to_string(options.solver),
+      "' goes on from earlier steps: use a layer, which keeps what it needs");
   std::vector<at::Tensor> parameters{weight};
   if (bias.defined()) {
     parameters.push_back(bias);

@@ -8,13 +8,24 @@ ProximalLayer::ProximalLayer() : tracker_(std::make_shared<autograd::ParameterTr
 
 ProximalLayer::~ProximalLayer() = default;
 
-ProximalLayer::ProximalLayer(const ProximalLayer& other)
-    : observer_(other.observer_), tracker_(std::make_shared<autograd::ParameterTracker>()) {}
+ProximalLayer::ProximalLayer(const ProximalLayer& other) : ProximalLayer() {
+  *this = other;
+}
 
 ProximalLayer& ProximalLayer::operator=(const ProximalLayer& other) {
   observer_ = other.observer_;
+  const auto kept = other.solver_state();
   tracker_ = std::make_shared<autograd::ParameterTracker>();
+  load_solver_state(kept);
   return *this;
+}
+
+std::vector<at::Tensor> ProximalLayer::solver_state() const {
+  return tracker_->solver_state().tensors();
+}
+
+void ProximalLayer::load_solver_state(const std::vector<at::Tensor>& tensors) {
+  tracker_->solver_state().restore(tensors);
 }
 
 void ProximalLayer::set_tau_theta(double tau_theta) {

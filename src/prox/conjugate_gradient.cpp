@@ -9,11 +9,6 @@ namespace {
 // On a device the test for convergence makes the host wait: it is made that seldom.
 constexpr int64_t device_check_interval = 16;
 
-// numerator / denominator, and zero where the denominator is exactly zero: that system is solved. NaN passes through.
-at::Tensor safe_quotient(const at::Tensor& numerator, const at::Tensor& denominator) {
-  return at::where(denominator == 0, at::zeros_like(numerator), numerator / denominator);
-}
-
 // target += factor * direction
 void add_multiple(const CgSpace& space, CgVector& target, const at::Tensor& factor, const CgVector& direction) {
   for (size_t i = 0; i < target.size(); ++i) {
@@ -43,6 +38,10 @@ bool same_storage(const CgVector& a, const CgVector& b) {
 }
 
 }  // namespace
+
+at::Tensor safe_quotient(const at::Tensor& numerator, const at::Tensor& denominator) {
+  return at::where(denominator == 0, at::zeros_like(numerator), numerator / denominator);
+}
 
 CgResult conjugate_gradient(CgSpace& space, const CgVector& right_side, int64_t iterations, double tolerance) {
   CgResult result;

@@ -43,6 +43,9 @@ inline Status convergence_status(double tolerance, bool converged) {
   return tolerance > 0 && !converged ? Status::stalled : Status::ok;
 }
 
+/// numerator / denominator, and zero where the denominator is exactly zero: that system is solved. NaN passes through.
+at::Tensor safe_quotient(const at::Tensor& numerator, const at::Tensor& denominator);
+
 /// At most `iterations` steps from x = 0, fewer where a `tolerance` above zero is reached. Each denominator is exact:
 /// no epsilon is added anywhere, so the iterates scale with b. A system whose right-hand side is exactly zero gets a
 /// zero solution; NaN in b stays visible in x.

@@ -228,6 +228,10 @@ at::Tensor matrix_product(const at::Tensor& a, const at::Tensor& b) {
   return at::mm(a, b);
 }
 
+at::Tensor batched_product(const at::Tensor& a, const at::Tensor& b) {
+  return a.size(0) == 1 ? matrix_product(a[0], b[0]).unsqueeze(0) : at::bmm(a, b);
+}
+
 at::Tensor accurate_product(const at::Tensor& a, const at::Tensor& b) {
   if (!a.is_cpu() || a.size(1) == 0) {
     return at::mm(a.to(at::kDouble), b.to(at::kDouble));

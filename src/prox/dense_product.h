@@ -39,7 +39,10 @@ void dense_product(
 /// `dense_product`, everything else through ATen.
 at::Tensor matrix_product(const at::Tensor& a, const at::Tensor& b);
 
-/// The same with float64 products and sums, float64 result, whatever the dtype of a and b (which is one).
+/// `matrix_product` for every matrix of two batches [groups, M, K] and [groups, K, N].
+at::Tensor batched_product(const at::Tensor& a, const at::Tensor& b);
+
+/// `matrix_product` with float64 products and sums, float64 result, whatever the dtype of a and b (which is one).
 at::Tensor accurate_product(const at::Tensor& a, const at::Tensor& b);
 
 }  // namespace proxprop

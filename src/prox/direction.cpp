@@ -70,9 +70,12 @@ at::Tensor power_of_two_scale(const at::Tensor& x, at::IntArrayRef dims) {
 }
 
 ProximalStep proximal_direction(
-    const LinearTransfer& transfer, const at::Tensor& grad_output, const ProximalOptions& options) {
+    const LinearTransfer& transfer, const at::Tensor& grad_output, const ProximalOptions& options, SolverState* state) {
   check(options);
   check_output(transfer, grad_output);
+  TORCH_CHECK(
+      state != nullptr || !keeps_state(options.solver), "proxprop: solver '", to_string(options.solver),
+      "' goes on from earlier steps and needs a SolverState; layers have one");
   c10::NoGradGuard no_grad;
   const PreciseMath precise_math;
 
@@ -90,7 +93,9 @@ ProximalStep proximal_direction(
 
   // Mean scaling: (beta I + Gram / S)^-1 = S (S beta I + Gram)^-1.
   const double divisor = options.scaling == Scaling::mean ? double(transfer.row_count(grad_output)) : 1.0;
-  Request request{divisor / options.tau_theta, options.solver, resolve_coupling(transfer, options.solver)};
+  Request request{
+      divisor / options.tau_theta, options.solver, resolve_coupling(transfer, options.solver),
+      state != nullptr ? &state->saved() : nullptr};
   auto step = take_route(route, transfer, grad_output, request);
   if (divisor != 1.0 && route != Route::gradient) {
     for (auto& tensor : step.direction) {

@@ -17,6 +17,7 @@ struct Factor {
   Status status = Status::ok;
   double jitter = 0.0;
 
+  bool empty() const { return blocks.empty() && !lower.defined(); }
   /// (gram + damping I)^-1, float64.
   at::Tensor inverse() const;
   /// (gram + damping I)^-1 right, float64, for `right` [groups, n, m].

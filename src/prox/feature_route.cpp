@@ -6,6 +6,7 @@
 #include "prox/factor.h"
 #include "prox/parameter_matrix.h"
 #include "prox/routes.h"
+#include "prox/saved_gram.h"
 
 #include <ATen/ATen.h>
 
@@ -42,19 +43,25 @@ class FeatureSpace final : public CgSpace {
 ProximalStep feature_route(const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request) {
   const auto dimensions = *transfer.dimensions();
   const auto gradient = to_matrix(transfer.accurate_adjoint(grad_output), dimensions);
-  auto gram = transfer.feature_gram();
-
   ProximalStep step;
   step.summary.route = Route::feature_gram;
   at::Tensor direction;
-  if (std::holds_alternative<Cholesky>(request.solver)) {
-    const auto factor = factorize(std::move(gram), request.beta);
+  if (const auto* running = std::get_if<RunningGram>(&request.solver)) {
+    direction = running_gram_direction(
+        transfer, gradient.to(grad_output.scalar_type()), request.beta, *running, *request.saved, step.summary);
+  } else if (const auto* amortized = std::get_if<AmortizedCholesky>(&request.solver)) {
+    direction =
+        amortized_solve(
+            transfer.feature_gram(), gradient.transpose(1, 2), request.beta, *amortized, *request.saved, step.summary)
+            .transpose(1, 2);
+  } else if (std::holds_alternative<Cholesky>(request.solver)) {
+    const auto factor = factorize(transfer.feature_gram(), request.beta);
     direction = factor.solve(gradient.transpose(1, 2)).transpose(1, 2);
     step.summary.status = factor.status;
     step.summary.jitter = factor.jitter;
   } else {
     const auto& cg = std::get<ConjugateGradient>(request.solver);
-    FeatureSpace space(gram, request.beta, request.coupling);
+    FeatureSpace space(transfer.feature_gram(), request.beta, request.coupling);
     auto result = conjugate_gradient(space, {gradient}, cg.iterations, cg.tolerance);
     direction = result.solution[0];
     step.summary.iterations = result.iterations;

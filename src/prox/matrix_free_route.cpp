@@ -78,7 +78,7 @@ ProximalStep matrix_free_route(const LinearTransfer& transfer, const at::Tensor&
   ProximalStep step;
   step.summary.route = Route::matrix_free;
 
-  const bool exact = std::holds_alternative<Cholesky>(request.solver);
+  const bool exact = is_exact(request.solver);
   ConjugateGradient cg;
   if (exact) {
     const bool is_double = grad_output.scalar_type() == at::kDouble;

@@ -17,6 +17,9 @@ constexpr double float64_weight = 2.0;
 // number.
 constexpr double iterations_to_convergence = 100;
 
+// Iterations of `AmortizedCholesky` beyond the old factor's solution.
+constexpr double expected_iterations = 2;
+
 struct Sizes {
   double rows, columns, outputs, groups;  ///< outputs per group
   explicit Sizes(const Dimensions& d)
@@ -50,12 +53,22 @@ RouteCost sample_cost(const Problem& problem, const Sizes& s) {
 RouteCost feature_cost(const Problem& problem, const Sizes& s) {
   RouteCost cost{Route::feature_gram, problem.has_feature_gram};
   double solve = 0;
+  double gram = problem.feature_gram_flops;
   if (const auto* cg = std::get_if<ConjugateGradient>(&problem.solver)) {
     solve = float64_weight * double(cg->iterations) * 2 * s.columns * s.columns * s.outputs;
+  } else if (const auto* running = std::get_if<RunningGram>(&problem.solver)) {
+    const auto updates = 1.0 / double(running->update_every);
+    solve = updates * 3 * factor_flops(s.columns) + 2 * s.columns * s.columns * s.outputs;
+    gram *= updates;
   } else {
-    solve = factor_flops(s.columns) + float64_weight * 2 * s.columns * s.columns * s.outputs;
+    const auto product = float64_weight * 2 * s.columns * s.columns * s.outputs;
+    solve = factor_flops(s.columns) + product;
+    if (const auto* amortized = std::get_if<AmortizedCholesky>(&problem.solver)) {
+      // Solution and residual, and as often again for each of the iterations that are expected.
+      solve = factor_flops(s.columns) / double(amortized->update_every) + 2 * (1 + expected_iterations) * product;
+    }
   }
-  cost.flops = problem.feature_gram_flops + s.groups * solve;
+  cost.flops = gram + s.groups * solve;
   cost.bytes = s.groups * 8 * (3 * s.columns * s.columns + 2 * s.columns * s.outputs);
   return cost;
 }
@@ -128,6 +141,12 @@ Problem describe(const LinearTransfer& transfer, const ProximalOptions& options,
   TORCH_CHECK(
       problem.route != Route::feature_gram || problem.has_feature_gram,
       "proxprop: this transfer offers no feature Gram, so route 'feature Gram' is impossible; use 'matrix-free'");
+  if (std::holds_alternative<RunningGram>(problem.solver)) {
+    TORCH_CHECK(
+        problem.has_feature_gram && problem.route.value_or(Route::feature_gram) == Route::feature_gram,
+        "proxprop: solver 'running Gram' needs a transfer with a feature Gram, and goes no other route");
+    problem.route = Route::feature_gram;
+  }
   return problem;
 }
 
@@ -147,7 +166,7 @@ Plan plan(const Problem& problem) {
   } else {
     result.candidates = {matrix_free_cost(problem, nullptr)};
   }
-  const bool exact = std::holds_alternative<Cholesky>(problem.solver);
+  const bool exact = is_exact(problem.solver);
   const RouteCost* best = nullptr;
   for (auto& candidate : result.candidates) {
     candidate.fits = problem.memory_limit <= 0 || candidate.bytes <= problem.memory_limit;

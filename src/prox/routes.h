@@ -5,11 +5,14 @@
 
 namespace proxprop {
 
+struct SavedGram;
+
 /// What a route is asked for, with defaults resolved: beta includes the scaling, coupling is set.
 struct Request {
   double beta = 1.0;
   Solver solver;
   Coupling coupling = Coupling::per_output;
+  SavedGram* saved = nullptr;  ///< for solvers that keep something
 };
 
 /// Needs `has_sample_matrix()`.

@@ -19,13 +19,6 @@ namespace proxprop {
 
 namespace {
 
-at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
-  if (a.size(0) == 1) {
-    return matrix_product(a[0], b[0]).unsqueeze(0);
-  }
-  return at::bmm(a, b);
-}
-
 // coefficients^T transform([A, 1]), split into the parameters' shapes: [groups, O, S] x [groups, S, d].
 template <typename Transform>
 std::vector<at::Tensor> product_with_samples(
@@ -37,11 +30,11 @@ std::vector<at::Tensor> product_with_samples(
   const auto left = coefficients.transpose(1, 2);
   std::vector<at::Tensor> parts;
   if (samples.matrix.size(-1) > 0) {
-    parts.push_back(product(left, transform(samples.matrix)).view(shapes.front()));
+    parts.push_back(batched_product(left, transform(samples.matrix)).view(shapes.front()));
   }
   if (samples.ones) {
     const auto ones = at::ones({left.size(0), left.size(2), 1}, left.options());
-    parts.push_back(product(left, transform(ones)).view(shapes.back()));
+    parts.push_back(batched_product(left, transform(ones)).view(shapes.back()));
   }
   return parts;
 }
@@ -76,8 +69,8 @@ class InverseOperator {
     if (!rounded_inverse_.defined()) {
       return factor_.solve(right).to(right.scalar_type());
     }
-    return cancels_ ? product(inverse_, right.to(at::kDouble)).to(right.scalar_type())
-                    : product(rounded_inverse_, right);
+    return cancels_ ? batched_product(inverse_, right.to(at::kDouble)).to(right.scalar_type())
+                    : batched_product(rounded_inverse_, right);
   }
 
  private:
@@ -121,16 +114,16 @@ ProximalStep eigenbasis_direction(
     const ConjugateGradient& cg) {
   const auto form = eigenbasis(gram);
   const auto basis = form.vectors.to(rows.scalar_type());
-  const auto solution =
-      conjugate_gradient_in_eigenbasis(form, beta, product(basis.transpose(1, 2), rows), cg.iterations, cg.tolerance);
+  const auto solution = conjugate_gradient_in_eigenbasis(
+      form, beta, batched_product(basis.transpose(1, 2), rows), cg.iterations, cg.tolerance);
   ProximalStep step;
   step.summary.route = Route::sample_gram;
   step.summary.iterations = cg.iterations;
   step.summary.status = convergence_status(cg.tolerance, solution.converged);
   if (rows.size(-1) <= transfer.dimensions()->columns) {
-    step.direction = transfer.adjoint(transfer.output_from_rows(product(basis, solution.coefficients)));
+    step.direction = transfer.adjoint(transfer.output_from_rows(batched_product(basis, solution.coefficients)));
   } else {
-    const auto rotate_back = [&](const at::Tensor& part) { return product(basis.transpose(1, 2), part); };
+    const auto rotate_back = [&](const at::Tensor& part) { return batched_product(basis.transpose(1, 2), part); };
     step.direction = product_with_samples(transfer, transfer.sample_matrix(), solution.coefficients, rotate_back);
   }
   return step;
@@ -143,7 +136,7 @@ class SampleSpace final : public CgSpace {
   SampleSpace(at::Tensor gram, double beta, Coupling coupling)
       : gram_(std::move(gram)), beta_(beta), joint_(coupling == Coupling::joint) {}
 
-  CgVector metric(const CgVector& x) const override { return {product(gram_, x[0])}; }
+  CgVector metric(const CgVector& x) const override { return {batched_product(gram_, x[0])}; }
   at::Tensor dot(const CgVector& x, const CgVector& y) const override {
     const auto products = x[0] * y[0];
     return joint_ ? products.sum(at::kDouble) : products.sum({1}, /*keepdim=*/true, at::kDouble);
@@ -169,7 +162,7 @@ class SampleSpace final : public CgSpace {
 ProximalStep sample_route(const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request) {
   const auto rows = transfer.output_rows(grad_output);
   auto gram = transfer.sample_gram();
-  if (std::holds_alternative<Cholesky>(request.solver)) {
+  if (is_exact(request.solver)) {
     return exact_direction(transfer, rows, std::move(gram), request.beta);
   }
   const auto& cg = std::get<ConjugateGradient>(request.solver);

@@ -31,7 +31,7 @@ class PROXPROP_API ProximalLayer {
  public:
   ProximalLayer();
   virtual ~ProximalLayer();
-  /// A copy has the observer, and no backward pass in flight.
+  /// A copy has the observer and what the solver keeps, and no backward pass in flight.
   ProximalLayer(const ProximalLayer& other);
   ProximalLayer& operator=(const ProximalLayer& other);
 
@@ -40,6 +40,11 @@ class PROXPROP_API ProximalLayer {
   virtual ProximalOptions proximal_options() const = 0;
   virtual void set_proximal_options(const ProximalOptions& step) = 0;
   void set_tau_theta(double tau_theta);
+
+  /// What a solver that keeps something between steps (see `keeps_state`) has to find again when training goes on from
+  /// a checkpoint; empty for the others and before the first step. See SolverState.
+  std::vector<at::Tensor> solver_state() const;
+  void load_solver_state(const std::vector<at::Tensor>& tensors);
 
   /// Called after each proximal step of this layer, on the thread that runs backward.
   using StepObserver = std::function<void(const StepSummary&)>;

@@ -2,6 +2,7 @@
 
 #include <proxprop/prox/linear_transfer.h>
 #include <proxprop/prox/options.h>
+#include <proxprop/prox/solver_state.h>
 
 #include <ATen/core/Tensor.h>
 
@@ -27,6 +28,7 @@ struct StepSummary {
   Status status = Status::ok;
   int64_t iterations = 0;  ///< conjugate gradient iterations done; 0 for a factorisation
   double jitter = 0.0;     ///< what was added to beta, 0 where nothing was
+  bool renewed = false;    ///< solvers that keep a factor or an inverse: this step made a new one
 };
 
 struct ProximalStep {
@@ -38,9 +40,13 @@ struct ProximalStep {
 ///
 /// `grad_output` is g = dJ/dz for the output z of `transfer`. With a loss that is a batch mean and `Scaling::sum` this
 /// is the paper's setting. V is linear in g, also numerically: scaling g by a power of two scales V by exactly that.
-/// Throws c10::Error for invalid options, mismatched shapes, or a route that the transfer cannot go.
-PROXPROP_API ProximalStep
-proximal_direction(const LinearTransfer& transfer, const at::Tensor& grad_output, const ProximalOptions& options);
+/// `state` is what the solvers with `keeps_state` go on from; the others need none.
+/// Throws c10::Error for invalid options, mismatched shapes, a route that the transfer cannot go, or a missing state.
+PROXPROP_API ProximalStep proximal_direction(
+    const LinearTransfer& transfer,
+    const at::Tensor& grad_output,
+    const ProximalOptions& options,
+    SolverState* state = nullptr);
 
 /// The relative residual |M V - phi* g| / |phi* g| with M = I / tau_theta + phi* phi, for a direction of any origin.
 /// The adjoints are accumulated in float64; phi runs in the dtype of the transfer, which bounds what can be seen: give
