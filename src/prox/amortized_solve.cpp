@@ -8,6 +8,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+
 namespace proxprop {
 
 namespace {
@@ -61,6 +63,18 @@ bool iterate(
 }
 
 }  // namespace
+
+bool amortizing_pays(const Dimensions& dimensions, const AmortizedCholesky& solver) {
+  const auto columns = double(dimensions.columns);
+  const auto outputs = double(dimensions.outputs) / double(dimensions.groups);
+  const auto spread = std::sqrt(columns / double(dimensions.rows));
+  if (spread >= 1) {
+    return false;
+  }
+  const auto root_of_condition = (1 + spread) / (1 - spread);
+  const auto iterations = 1 + 0.5 * root_of_condition * std::log(2 / solver.tolerance);
+  return iterations * 4 * columns * columns * outputs < columns * columns * columns / 3;
+}
 
 at::Tensor amortized_solve(
     at::Tensor gram,

@@ -49,12 +49,13 @@ ProximalStep feature_route(const LinearTransfer& transfer, const at::Tensor& gra
   if (const auto* running = std::get_if<RunningGram>(&request.solver)) {
     direction = running_gram_direction(
         transfer, gradient.to(grad_output.scalar_type()), request.beta, *running, *request.saved, step.summary);
-  } else if (const auto* amortized = std::get_if<AmortizedCholesky>(&request.solver)) {
+  } else if (const auto* amortized = std::get_if<AmortizedCholesky>(&request.solver);
+             amortized != nullptr && amortizing_pays(dimensions, *amortized)) {
     direction =
         amortized_solve(
             transfer.feature_gram(), gradient.transpose(1, 2), request.beta, *amortized, *request.saved, step.summary)
             .transpose(1, 2);
-  } else if (std::holds_alternative<Cholesky>(request.solver)) {
+  } else if (is_exact(request.solver)) {
     const auto factor = factorize(transfer.feature_gram(), request.beta);
     direction = factor.solve(gradient.transpose(1, 2)).transpose(1, 2);
     step.summary.status = factor.status;

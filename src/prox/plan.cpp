@@ -17,9 +17,6 @@ constexpr double float64_weight = 2.0;
 // number.
 constexpr double iterations_to_convergence = 100;
 
-// Iterations of `AmortizedCholesky` beyond the old factor's solution.
-constexpr double expected_iterations = 2;
-
 struct Sizes {
   double rows, columns, outputs, groups;  ///< outputs per group
   explicit Sizes(const Dimensions& d)
@@ -63,10 +60,6 @@ RouteCost feature_cost(const Problem& problem, const Sizes& s) {
   } else {
     const auto product = float64_weight * 2 * s.columns * s.columns * s.outputs;
     solve = factor_flops(s.columns) + product;
-    if (const auto* amortized = std::get_if<AmortizedCholesky>(&problem.solver)) {
-      // Solution and residual, and as often again for each of the iterations that are expected.
-      solve = factor_flops(s.columns) / double(amortized->update_every) + 2 * (1 + expected_iterations) * product;
-    }
   }
   cost.flops = gram + s.groups * solve;
   cost.bytes = s.groups * 8 * (3 * s.columns * s.columns + 2 * s.columns * s.outputs);

@@ -20,6 +20,11 @@ struct SavedGram {
   at::Tensor inverse;  ///< for RunningGram, in the dtype of the gradients; made anew where undefined
 };
 
+/// Whether iterations with an old factor are expected to cost less than a new one. Grams of two batches of `rows`
+/// independent samples differ by factors between (1 -+ sqrt(d / rows))^2 (Marchenko and Pastur), which bounds the
+/// iterations; each costs two products of d^2 with the outputs.
+bool amortizing_pays(const Dimensions& dimensions, const AmortizedCholesky& solver);
+
 /// Solves (beta I + gram) x = right for `right` [groups, d, O] to the tolerance of `solver`: conjugate gradients
 /// preconditioned by the saved factor, started from its solution; by a new factor where they take too long or it is too
 /// old.

@@ -36,9 +36,9 @@ struct ConjugateGradient {
 /// The exact step for less where it repeats itself: conjugate gradients on eq. 16 with this step's own Gram,
 /// preconditioned by the Cholesky factor of an earlier step's, until every output's residual is below `tolerance` times
 /// its gradient. Where that takes more than `max_iterations` the factor is made anew, so the answer is always that
-/// exact. It saves the factorisation (d^3 / 3 operations) of the feature Gram route and is `Cholesky` on every other
-/// route; worth while where d is much larger than the number of outputs. Needs a layer, which keeps the factor (or a
-/// `SolverState`).
+/// exact. It saves the factorisation (d^3 / 3 operations) of the feature Gram route where d is much larger than the
+/// number of outputs and a batch has several times d rows, so that Grams of batches are alike; elsewhere it is
+/// `Cholesky`. Needs a layer, which keeps the factor (or a `SolverState`).
 struct AmortizedCholesky {
   double tolerance = 1e-4;    ///< in (0, 1): relative residual
   int64_t update_every = 20;  ///< steps after which the factor is made anew in any case
