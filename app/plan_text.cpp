@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 
 namespace proxprop::app {
 
@@ -32,6 +34,43 @@ train::Json plan_json(const std::vector<train::LayerPlan>& plan) {
          {"columns", layer.columns},
          {"outputs", layer.outputs},
          {"reason", layer.reason}});
+  }
+  return list;
+}
+
+namespace {
+
+std::string percent(double fraction) {
+  if (std::isnan(fraction))
+    return "-";
+  char text[32];
+  std::snprintf(text, sizeof(text), "%+.1f %%", 100 * fraction);
+  return text;
+}
+
+}  // namespace
+
+std::string costs_table(const std::vector<train::RouteMeasurement>& costs) {
+  std::vector<std::vector<std::string>> rows = {{"layer", "route", "", "extra MB", "estimated", "measured"}};
+  for (const train::RouteMeasurement& cost : costs) {
+    rows.push_back(
+        {cost.layer, cost.route, cost.chosen ? "chosen" : (cost.fits ? "" : "too large"),
+         std::to_string(int64_t(cost.bytes / 1e6)), percent(cost.estimated), percent(cost.measured)});
+  }
+  return text_table(rows, {3, 4, 5}) + "\nCost beyond plain backpropagation through the layer.\n";
+}
+
+train::Json costs_json(const std::vector<train::RouteMeasurement>& costs) {
+  train::Json list = train::Json::array();
+  for (const train::RouteMeasurement& cost : costs) {
+    list.push_back(
+        {{"layer", cost.layer},
+         {"route", cost.route},
+         {"chosen", cost.chosen},
+         {"fits", cost.fits},
+         {"bytes", cost.bytes},
+         {"estimated", cost.estimated},
+         {"measured", std::isnan(cost.measured) ? train::Json() : train::Json(cost.measured)}});
   }
   return list;
 }

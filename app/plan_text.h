@@ -1,6 +1,7 @@
 #pragma once
 
 #include "train/observer.h"
+#include "train/plan_costs.h"
 #include "train/records/json.h"
 
 #include <string>
@@ -13,6 +14,10 @@ std::string plan_table(const std::vector<train::LayerPlan>& plan);
 
 /// The same as a list of objects, whose keys are the members of LayerPlan.
 train::Json plan_json(const std::vector<train::LayerPlan>& plan);
+
+/// What every route costs, as a table and as a list of objects whose keys are the members of RouteMeasurement.
+std::string costs_table(const std::vector<train::RouteMeasurement>& costs);
+train::Json costs_json(const std::vector<train::RouteMeasurement>& costs);
 
 /// The text with "# " before each line.
 std::string as_comment(const std::string& text);

@@ -68,6 +68,11 @@ std::vector<train::LayerPlan> check_config(const train::Config& config) {
   return train::plan_layers(config, info.channels, info.height, info.width, info.classes);
 }
 
+std::vector<train::RouteMeasurement> measure_plan(const train::Config& config) {
+  const train::DatasetInfo& info = find_dataset_info(config.data.name);
+  return train::measure_plan(config, {info.channels, info.height, info.width}, info.classes);
+}
+
 void check_with_data(const train::Config& config, const train::Dataset& dataset) {
   const int64_t records = dataset.train.records();
   train::check_config(config, records);

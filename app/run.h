@@ -4,6 +4,7 @@
 #include "app/commands/command.h"
 #include "train/data/dataset.h"
 #include "train/observer.h"
+#include "train/plan_costs.h"
 #include "train/records/run_folder.h"
 
 #include <atomic>
@@ -28,6 +29,9 @@ const train::DatasetInfo& find_dataset_info(const std::string& name);
 /// the model. Throws train::ConfigError, train::DataError or MissingDeviceError. Returns the planner's choice for each
 /// layer.
 std::vector<train::LayerPlan> check_config(const train::Config& config);
+
+/// What every route of every proximal layer costs on this machine. For a configuration that `check_config` accepts.
+std::vector<train::RouteMeasurement> measure_plan(const train::Config& config);
 
 /// The rest of what can be wrong, which depends on the number of records. Throws train::ConfigError.
 void check_with_data(const train::Config& config, const train::Dataset& dataset);

@@ -43,8 +43,10 @@ InfoCommand::InfoCommand(CLI::App& root)
     : Command(root.add_subcommand("info", "versions, devices, data sets, and the plan for a model's layers")),
       config_flags_(*app) {
   app->footer(
-      "\nThe plan says, for each layer of the configured model, by which route its proximal step is computed and why.\n"
+      "\nThe plan says, for each layer of the configured model, by which route its proximal step is computed and why, and\n"
+      "what every route costs beyond plain backpropagation: by the planner's estimate, and measured on a random batch.\n"
       "\nExamples:\n  proxprop info\n  proxprop info --plan --model convnet --data cifar10\n  proxprop info --json");
+  app->add_flag("--no-measure", no_measure_, "the plan without measuring what each route costs on this machine");
   app->add_flag("--plan", plan_, "also the plan for the configured model; given any key below, that is meant");
   app->add_flag("--json", json_, "print one JSON object");
 }
@@ -55,12 +57,14 @@ int InfoCommand::run(const Session&) {
   const train::Config config = sources.resolve().config;
   const bool with_plan = plan_ || config_flags_.any();
   const std::vector<train::LayerPlan> plan = with_plan ? check_config(config) : std::vector<train::LayerPlan>();
+  const auto costs = with_plan && !no_measure_ ? measure_plan(config) : std::vector<train::RouteMeasurement>();
   const train::Json system = system_info();
   if (json_) {
     train::Json object = {{"schema_version", 1}, {"system", system}, {"datasets", dataset_list(config.data.dir)}};
     if (with_plan) {
       object["config"] = train::config_to_json(config);
       object["plan"] = plan_json(plan);
+      object["costs"] = costs_json(costs);
     }
     std::cout << train::json_text(object, true) << "\n";
     return exit_ok;
@@ -69,6 +73,8 @@ int InfoCommand::run(const Session&) {
   std::cout << "\n" << dataset_table(config.data.dir);
   if (with_plan)
     std::cout << "\n" << plan_table(plan);
+  if (!costs.empty())
+    std::cout << "\n" << costs_table(costs);
   return exit_ok;
 }
 

@@ -14,6 +14,7 @@ class InfoCommand : public Command {
  private:
   ConfigFlags config_flags_;
   bool plan_ = false;
+  bool no_measure_ = false;
   bool json_ = false;
 };
 

@@ -26,6 +26,26 @@ TEST_F(Output, JsonIsOneObjectWithASchemaVersion) {
   }
 }
 
+TEST_F(Output, ThePlanSaysWhatEveryRouteCosts) {
+  const Outcome outcome = run({"info", "--json", "--plan", "--hidden=30", "--batch-size=50"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto costs = nlohmann::json::parse(outcome.out).at("costs");
+  ASSERT_EQ(costs.size(), 3u);
+  int chosen = 0;
+  for (const auto& cost : costs) {
+    EXPECT_GT(cost.at("estimated").get<double>(), 0) << cost;
+    EXPECT_TRUE(cost.at("measured").is_null() || cost.at("measured").get<double>() > -1) << cost;
+    if (cost.at("chosen").get<bool>()) {
+      ++chosen;
+      EXPECT_TRUE(cost.at("measured").is_number()) << cost;
+    }
+  }
+  EXPECT_EQ(chosen, 1);
+  const Outcome table = run({"info", "--plan", "--hidden=30", "--batch-size=50"});
+  EXPECT_NE(table.out.find("measured"), std::string::npos) << table.out;
+  EXPECT_EQ(run({"info", "--plan", "--hidden=30", "--no-measure"}).out.find("measured"), std::string::npos);
+}
+
 TEST_F(Output, ADryRunIsAConfigurationFileForTheSameRun) {
   const Outcome first = run({"train", "--dry-run", "--method=cg7", "--hidden=30,20", "--lr=0.25", "--deterministic"});
   ASSERT_EQ(first.code, 0) << first.err;
