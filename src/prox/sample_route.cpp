@@ -15,6 +15,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 namespace proxprop {
 
 namespace {
@@ -39,26 +41,28 @@ std::vector<at::Tensor> product_with_samples(
   return parts;
 }
 
-// (beta I + K)^-1 as an operator on columns. Float32 columns that are many go through the inverse, formed in float64
-// and rounded once: its product then runs at the speed of a GEMM, and the direction has relative error 2e-6 to 6e-6 at
-// the paper's layers. Few columns, or float64 ones, go through the factor.
+// (beta I + K)^-1 as an operator on `columns` columns of a dtype. Float32 columns that are many go through the inverse,
+// formed in float64 and rounded once: its product then runs at the speed of a GEMM, and the direction has relative
+// error 2e-6 to 6e-6 at the paper's layers. Few columns, or float64 ones, go through the factor.
 class InverseOperator {
  public:
-  InverseOperator(at::Tensor gram, double beta, const at::Tensor& right) {
-    const auto largest = [](const at::Tensor& m) { return m.diagonal(0, -2, -1).max().item<double>(); };
-    const bool narrow = 3 * right.size(-1) < 2 * gram.size(-1);
-    const bool wide_numbers = right.scalar_type() == at::kDouble;
-    const auto largest_of_gram = gram.is_cpu() && !wide_numbers ? largest(gram) : 0.0;
-    factor_ = factorize(std::move(gram), beta);
-    if (!narrow && !wide_numbers) {
-      inverse_ = factor_.inverse();
-      rounded_inverse_ = inverse_.to(right.scalar_type());
+  InverseOperator(at::Tensor gram, double beta, int64_t columns, at::ScalarType dtype) {
+    if (dtype == at::kDouble) {
+      factor_ = factorize(std::move(gram), beta);
+      return;
     }
     // |A^T| |rounding of the inverse or of its product| |g| against |g|: samples that (nearly) repeat others give the
     // inverse entries of 1 / beta that A^T must cancel, which a large tau_theta turns into lost digits.
-    if (right.is_cpu() && !wide_numbers) {
-      const auto bound = inverse_.defined() ? largest(inverse_) : 1 / beta;
-      cancels_ = rounding * bound * largest_of_gram > cancellation_limit;
+    const auto largest = [](const at::Tensor& m) {
+      return m.is_cpu() ? m.diagonal(0, -2, -1).max().item<double>() : 0.0;
+    };
+    const auto limit = cancellation_limit / rounding / largest(gram);
+    const bool few_columns = 3 * columns < 2 * gram.size(-1);
+    factor_ = factorize(std::move(gram), beta);
+    if (!few_columns || 1 / beta > limit) {
+      inverse_ = factor_.inverse();
+      rounded_inverse_ = inverse_.to(dtype);
+      cancels_ = largest(inverse_) > limit;
     }
   }
   /// Whether its product must not be cancelled by A^T afterwards: then apply it to A, whose image has no such part.
@@ -83,7 +87,8 @@ class InverseOperator {
 };
 
 ProximalStep exact_direction(const LinearTransfer& transfer, const at::Tensor& rows, at::Tensor gram, double beta) {
-  const InverseOperator inverse(std::move(gram), beta, rows);
+  const auto columns = std::min(rows.size(-1), transfer.dimensions()->columns);
+  const InverseOperator inverse(std::move(gram), beta, columns, rows.scalar_type());
   ProximalStep step;
   step.summary.route = Route::sample_gram;
   step.summary.status = inverse.factor().status;
