@@ -142,6 +142,60 @@ at::Tensor all_lags(const at::Tensor& sums, const Axis& y, const Axis& along) {
   return full;
 }
 
+// Calls add(u, v, row, row') for every position beyond one end and every pair of taps that sees rows of the strip from
+// there. The high end is the low end seen in a mirror: taps and rows count from the other side.
+template <typename Add>
+void for_outside_positions(const Axis& axis, bool high, const Add& add) {
+  const auto tap = [&](int64_t u) { return high ? axis.kernel - 1 - u : u; };
+  const auto place = [&](int64_t row) { return high ? axis.strip - 1 - row : row; };
+  for (int64_t beyond = 1; beyond <= axis.outside; ++beyond) {
+    for (int64_t u = 0; u < axis.kernel; ++u) {
+      const auto row = u * axis.dilation - axis.padding - beyond;
+      for (int64_t v = 0; v < axis.kernel; ++v) {
+        const auto other = v * axis.dilation - axis.padding - beyond;
+        if (row >= 0 && row < axis.strip && other >= 0 && other < axis.strip) {
+          add(tap(u), tap(v), place(row), place(other));
+        }
+      }
+    }
+  }
+}
+
+// Sums over the positions beyond both ends of one dimension, for every pair of taps (u, v) that see a row from there
+// and all lags along the other dimension. With the usual padding most pairs see none.
+class OutsideSums {
+ public:
+  OutsideSums(const Axis& across, int64_t lags, int64_t groups, int64_t channels)
+      : kernel_(across.kernel), slots_(size_t(kernel_ * kernel_), unseen), nothing_(size_t(channels), 0.0) {
+    int64_t seen = 0;
+    for (const bool high : {false, true}) {
+      for_outside_positions(across, high, [&](int64_t u, int64_t v, int64_t, int64_t) {
+        auto& slot = slots_[size_t(u * kernel_ + v)];
+        slot = slot == unseen ? seen++ : slot;
+      });
+    }
+    sums_ = zero_scratch({seen, lags, groups, channels, channels});
+  }
+
+  // [lag][group][c][c'] of taps that see a row.
+  at::TensorAccessor<double, 4> of_taps(int64_t u, int64_t v) const {
+    return sums_.accessor<double, 5>()[slots_[size_t(u * kernel_ + v)]];
+  }
+
+  // [c'], also of taps that see none.
+  const double* row(int64_t u, int64_t v, int64_t lag, int64_t group, int64_t c) const {
+    return slots_[size_t(u * kernel_ + v)] == unseen ? nothing_.data() : of_taps(u, v)[lag][group][c].data();
+  }
+
+ private:
+  static constexpr int64_t unseen = -1;
+
+  int64_t kernel_;
+  std::vector<int64_t> slots_;
+  std::vector<double> nothing_;
+  at::Tensor sums_;  // [slot][lag][group][c][c']
+};
+
 // The lines (rows or columns of pixels) at both ends of one dimension, each with all lines of its end at half of the
 // lags along the other dimension: at lag 0 with the lines that follow it, and at all positive lags.
 class Strips {
@@ -165,8 +219,8 @@ class Strips {
     }
   }
 
-  // What positions beyond both ends see: table[u][v][lag along][group][c][c'].
-  at::Tensor table(const std::vector<at::Tensor>& sums) const;
+  // What positions beyond both ends see.
+  OutsideSums outside(const std::vector<at::Tensor>& sums) const;
 
  private:
   void add_lags(std::vector<Run>& runs, const Signal& signal, int64_t other, int64_t first) const {
@@ -229,32 +283,13 @@ class Corners {
   size_t first_pairing_ = 0;
 };
 
-// Calls add(u, v, row, row') for every position beyond one end and every pair of taps that sees rows of the strip from
-// there. The high end is the low end seen in a mirror: taps and rows count from the other side.
-template <typename Add>
-void for_outside_positions(const Axis& axis, bool high, const Add& add) {
-  const auto tap = [&](int64_t u) { return high ? axis.kernel - 1 - u : u; };
-  const auto place = [&](int64_t row) { return high ? axis.strip - 1 - row : row; };
-  for (int64_t beyond = 1; beyond <= axis.outside; ++beyond) {
-    for (int64_t u = 0; u < axis.kernel; ++u) {
-      const auto row = u * axis.dilation - axis.padding - beyond;
-      for (int64_t v = 0; v < axis.kernel; ++v) {
-        const auto other = v * axis.dilation - axis.padding - beyond;
-        if (row >= 0 && row < axis.strip && other >= 0 && other < axis.strip) {
-          add(tap(u), tap(v), place(row), place(other));
-        }
-      }
-    }
-  }
-}
-
-at::Tensor Strips::table(const std::vector<at::Tensor>& sums) const {
+OutsideSums Strips::outside(const std::vector<at::Tensor>& sums) const {
   const auto groups = x_.size(1) / channels_, channels = channels_;
-  auto result = zero_scratch({across_.kernel, across_.kernel, along_.lags, groups, channels, channels});
-  auto to = result.accessor<double, 6>();
+  OutsideSums result(across_, along_.lags, groups, channels);
   for (const bool high : {false, true}) {
     const auto first = first_pairing_ + (high ? size_t(across_.strip) : 0);
     for_outside_positions(across_, high, [&](int64_t u, int64_t v, int64_t line, int64_t other) {
+      const auto to = result.of_taps(u, v);
       at::parallel_for(0, along_.lags, blocks_of_task(groups * channels * channels), [&](int64_t begin, int64_t end) {
         for (auto index = begin; index < end; ++index) {
           const auto lag = index - (along_.kernel - 1);
@@ -262,7 +297,7 @@ at::Tensor Strips::table(const std::vector<at::Tensor>& sums) const {
           const auto from = sums[first + size_t(stored ? line : other)].accessor<double, 3>();
           const auto column = (stored ? block(line, other, lag) : block(other, line, -lag)) * channels;
           for (int64_t g = 0; g < groups; ++g) {
-            for_each_entry(channels, [&, source = from[g], target = to[u][v][index][g]](int64_t c, int64_t d) mutable {
+            for_each_entry(channels, [&, source = from[g], target = to[index][g]](int64_t c, int64_t d) mutable {
               target[c][d] += stored ? source[c][column + d] : source[d][column + c];
             });
           }
@@ -321,21 +356,13 @@ at::Tensor conv_gram_by_lags(const at::Tensor& input, const ConvGeometry& geomet
   corners.add_pairings(signal, pairings);
   const auto sums = correlate(x, signal, groups, pairings);
 
-  // rows[uy][vy][dx] = R[vy - uy][dx] - strips of y; columns[ux][vx][dy] = strips of x.
   const auto lags =
       lag_sums == LagSums::direct ? all_lags(sums.front(), y, along) : fourier_lags(x, lag_grid(y, along), groups);
-  const auto rows = strips_y.table(sums).neg_();
-  for (int64_t u = 0; u < y.kernel; ++u) {
-    for (int64_t v = 0; v < y.kernel; ++v) {
-      rows[u][v].add_(lags[y.kernel - 1 + v - u]);
-    }
-  }
-  const auto columns = strips_x.table(sums);
+  const auto outside_y = strips_y.outside(sums), outside_x = strips_x.outside(sums);
 
   const auto d = channels * y.kernel * along.kernel;
   auto gram = scratch({groups, channels, y.kernel, along.kernel, channels, y.kernel, along.kernel});
-  const auto from_rows = rows.accessor<double, 6>();
-  const auto from_columns = columns.accessor<double, 6>();
+  const auto everywhere = lags.accessor<double, 5>();
   auto target = gram.accessor<double, 7>();
   at::parallel_for(0, groups * channels, 1, [&](int64_t begin, int64_t end) {
     for (auto gc = begin; gc < end; ++gc) {
@@ -345,10 +372,12 @@ at::Tensor conv_gram_by_lags(const at::Tensor& input, const ConvGeometry& geomet
           auto row = target[g][c][uy][ux];
           for (int64_t vy = 0; vy < y.kernel; ++vy) {
             for (int64_t vx = 0; vx < along.kernel; ++vx) {
-              const auto lag = from_rows[uy][vy][along.kernel - 1 + vx - ux][g][c];
-              const auto outside = from_columns[ux][vx][y.kernel - 1 + vy - uy][g][c];
+              const auto dy = y.kernel - 1 + vy - uy, dx = along.kernel - 1 + vx - ux;
+              const double* const all = everywhere[dy][dx][g][c].data();
+              const double* const beyond_y = outside_y.row(uy, vy, dx, g, c);
+              const double* const beyond_x = outside_x.row(ux, vx, dy, g, c);
               for (int64_t e = 0; e < channels; ++e) {
-                row[e][vy][vx] = lag[e] - outside[e];
+                row[e][vy][vx] = all[e] - beyond_y[e] - beyond_x[e];
               }
             }
           }
