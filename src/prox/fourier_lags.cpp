@@ -198,8 +198,9 @@ double fourier_lags_flops(const at::Tensor& images, const LagGrid& lags, int64_t
   }
   const auto chunks = double(chunks_of(images, period));
   const auto pixels = double(images.size(0)) * channels * double(y.size * x.size);
-  const auto along_x = pixels * double(x.period), along_y = pixels / double(x.size) * 2 * parts;
-  const auto transforms = 2 * 2 * (along_x + along_y) + chunks * channels * double(y.size + x.half()) * transform_call;
+  const auto along_x = pixels * double(x.period), along_y = y.period == 1 ? 0 : pixels / double(x.size) * 2 * parts;
+  const auto calls = double(y.size + (y.period == 1 ? 0 : x.half()));
+  const auto transforms = 2 * 2 * (along_x + along_y) + chunks * channels * calls * transform_call;
   const auto products = 2 * parts * double(images.size(0)) * channels * (per_group + edge_columns) +
                         chunks * parts / 2 * double(groups) * products_of_frequency;
   const auto back = chunks * channels * per_group * parts * (4 * double(half_of(lags).size()) + widening);

@@ -81,14 +81,17 @@ void ImageTransform<T>::transform_channel(const at::Tensor& batch, int64_t chann
   const T* const image = batch.const_data_ptr<T>() + channel * batch.stride(1);
   T* target = spectra + channel * images;
 
+  const bool one_row = y_.period == 1;         // already transformed along y
   static thread_local std::vector<T> along_x;  // [part][y][n]
-  along_x.resize(size_t(x_.period * y_.size * images));
+  along_x.resize(one_row ? 0 : size_t(x_.period * y_.size * images));
+  T* const rows = one_row ? target : along_x.data();
+  const auto row_part_stride = one_row ? part_stride : y_.size * images;
   for (int64_t y = 0; y < y_.size; ++y) {
     const Operand<T> row{image + y * batch.stride(2), images, x_.size, batch.stride(0), batch.stride(3)};
-    dense_product<T, T>({rows_.data(), x_.period, x_.size, x_.size, 1}, row, &along_x[y * images], y_.size * images);
+    dense_product<T, T>({rows_.data(), x_.period, x_.size, x_.size, 1}, row, rows + y * images, row_part_stride);
   }
   const T* column = along_x.data();
-  for (int64_t k = 0; k < x_.half(); ++k) {
+  for (int64_t k = 0; k < x_.half() && !one_row; ++k) {
     const int64_t parts = x_.is_real(k) ? 1 : 2;
     const auto depth = parts * y_.size;
     const T* matrix = parts == 1 ? real_columns_.data() : complex_columns_.data();
