@@ -22,7 +22,8 @@ struct LagGrid {
 /// Transforms and products over at most 128 images are in the images' type, what follows is float64. CPU.
 at::Tensor fourier_lags(const at::Tensor& images, const LagGrid& lags, int64_t groups);
 
-/// Operations that this takes, weighted so that they compare with those of register tiles at full rate.
+/// Operations that this takes, weighted so that they compare with those of register tiles at full rate; infinity where
+/// the products of all frequencies would take more than 128 MiB.
 double fourier_lags_flops(const at::Tensor& images, const LagGrid& lags, int64_t groups);
 
 }  // namespace proxprop
