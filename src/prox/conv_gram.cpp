@@ -18,6 +18,16 @@ constexpr int64_t patch_buffer_bytes = int64_t(64) << 20;
 // Images that are summed in the working dtype before float64 takes over.
 constexpr int64_t images_per_partial_sum = 16;
 
+LagSums faster_lag_sums(const at::Tensor& input, const ConvGeometry& geometry) {
+  const bool fourier = conv_gram_by_lags_flops(input, geometry, LagSums::fourier) <
+                       conv_gram_by_lags_flops(input, geometry, LagSums::direct);
+  return fourier ? LagSums::fourier : LagSums::direct;
+}
+
+double least_lags_flops(const at::Tensor& input, const ConvGeometry& geometry) {
+  return conv_gram_by_lags_flops(input, geometry, faster_lag_sums(input, geometry));
+}
+
 }  // namespace
 
 bool lags_apply(const at::Tensor& input, const ConvGeometry& geometry) {
@@ -54,14 +64,15 @@ at::Tensor conv_gram(const at::Tensor& input, const ConvGeometry& geometry, at::
   if (!input.is_cpu()) {
     return conv_gram_by_patches(input, geometry, output_size);
   }
-  const bool by_lags = lags_apply(input, geometry) && conv_gram_by_lags_flops(input, geometry) <
-                                                          conv_gram_by_windows_flops(input, geometry, output_size);
-  return by_lags ? conv_gram_by_lags(input, geometry) : conv_gram_by_windows(input, geometry, output_size);
+  const bool by_lags = lags_apply(input, geometry) &&
+                       least_lags_flops(input, geometry) < conv_gram_by_windows_flops(input, geometry, output_size);
+  return by_lags ? conv_gram_by_lags(input, geometry, faster_lag_sums(input, geometry))
+                 : conv_gram_by_windows(input, geometry, output_size);
 }
 
 double conv_gram_flops(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
   const auto by_windows = conv_gram_by_windows_flops(input, geometry, output_size);
-  return lags_apply(input, geometry) ? std::min(by_windows, conv_gram_by_lags_flops(input, geometry)) : by_windows;
+  return lags_apply(input, geometry) ? std::min(by_windows, least_lags_flops(input, geometry)) : by_windows;
 }
 
 at::Tensor patch_sums(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {

@@ -12,10 +12,12 @@
 //     G = R - (strips at the two ends of y) - (those of x) + (the four corners, subtracted twice),
 //
 // where a strip is a correlation in one dimension of signals (c, row), and a corner is a plain Gram of pixels (c, row,
-// column). All sums end in float64, so that the subtraction loses nothing that matters.
+// column). All sums end in float64, so that the subtraction loses nothing that matters. R itself comes from the pixels,
+// in the pass over the images that sums strips and corners, or from the images' Fourier transforms.
 
 #include "prox/conv_gram.h"
 
+#include "prox/fourier_lags.h"
 #include "prox/image_correlation.h"
 #include "prox/scratch.h"
 
@@ -23,7 +25,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
 namespace proxprop {
 
@@ -46,6 +48,22 @@ struct Axis {
         strip(std::min(outside, x.size(dimension))),
         lags(2 * kernel - 1) {}
 };
+
+// The images of one spatial dimension are a single row.
+std::pair<at::Tensor, ConvGeometry> in_two_dimensions(const at::Tensor& input, ConvGeometry geometry) {
+  if (input.dim() == 4) {
+    return {input, std::move(geometry)};
+  }
+  for (auto* sizes : {&geometry.kernel_size, &geometry.stride, &geometry.dilation}) {
+    sizes->insert(sizes->begin(), 1);
+  }
+  geometry.padding.insert(geometry.padding.begin(), 0);
+  return {input.unsqueeze(2), std::move(geometry)};
+}
+
+LagGrid lag_grid(const Axis& y, const Axis& along) {
+  return {{y.kernel, along.kernel}, {y.dilation, along.dilation}};
+}
 
 // Images [N, C, H, W] with zeros as far as lags reach: to both sides along x, and below.
 Signal lag_signal(const at::Tensor& x, const Axis& y, const Axis& along, int64_t groups) {
@@ -124,6 +142,60 @@ at::Tensor all_lags(const at::Tensor& sums, const Axis& y, const Axis& along) {
   return full;
 }
 
+// Calls add(u, v, row, row') for every position beyond one end and every pair of taps that sees rows of the strip from
+// there. The high end is the low end seen in a mirror: taps and rows count from the other side.
+template <typename Add>
+void for_outside_positions(const Axis& axis, bool high, const Add& add) {
+  const auto tap = [&](int64_t u) { return high ? axis.kernel - 1 - u : u; };
+  const auto place = [&](int64_t row) { return high ? axis.strip - 1 - row : row; };
+  for (int64_t beyond = 1; beyond <= axis.outside; ++beyond) {
+    for (int64_t u = 0; u < axis.kernel; ++u) {
+      const auto row = u * axis.dilation - axis.padding - beyond;
+      for (int64_t v = 0; v < axis.kernel; ++v) {
+        const auto other = v * axis.dilation - axis.padding - beyond;
+        if (row >= 0 && row < axis.strip && other >= 0 && other < axis.strip) {
+          add(tap(u), tap(v), place(row), place(other));
+        }
+      }
+    }
+  }
+}
+
+// Sums over the positions beyond both ends of one dimension, for every pair of taps (u, v) that see a row from there
+// and all lags along the other dimension. With the usual padding most pairs see none.
+class OutsideSums {
+ public:
+  OutsideSums(const Axis& across, int64_t lags, int64_t groups, int64_t channels)
+      : kernel_(across.kernel), slots_(size_t(kernel_ * kernel_), unseen), nothing_(size_t(channels), 0.0) {
+    int64_t seen = 0;
+    for (const bool high : {false, true}) {
+      for_outside_positions(across, high, [&](int64_t u, int64_t v, int64_t, int64_t) {
+        auto& slot = slots_[size_t(u * kernel_ + v)];
+        slot = slot == unseen ? seen++ : slot;
+      });
+    }
+    sums_ = zero_scratch({seen, lags, groups, channels, channels});
+  }
+
+  // [lag][group][c][c'] of taps that see a row.
+  at::TensorAccessor<double, 4> of_taps(int64_t u, int64_t v) const {
+    return sums_.accessor<double, 5>()[slots_[size_t(u * kernel_ + v)]];
+  }
+
+  // [c'], also of taps that see none.
+  const double* row(int64_t u, int64_t v, int64_t lag, int64_t group, int64_t c) const {
+    return slots_[size_t(u * kernel_ + v)] == unseen ? nothing_.data() : of_taps(u, v)[lag][group][c].data();
+  }
+
+ private:
+  static constexpr int64_t unseen = -1;
+
+  int64_t kernel_;
+  std::vector<int64_t> slots_;
+  std::vector<double> nothing_;
+  at::Tensor sums_;  // [slot][lag][group][c][c']
+};
+
 // The lines (rows or columns of pixels) at both ends of one dimension, each with all lines of its end at half of the
 // lags along the other dimension: at lag 0 with the lines that follow it, and at all positive lags.
 class Strips {
@@ -132,6 +204,7 @@ class Strips {
 
   void add_pairings(const Signal& signal, std::vector<Pairing>& pairings) {
     first_pairing_ = pairings.size();
+    channels_ = signal.channels;
     Extent positions = signal.size;
     positions[size_t(across_.dimension - 1)] = 1;
     for (const bool high : {false, true}) {
@@ -146,8 +219,8 @@ class Strips {
     }
   }
 
-  // What positions beyond both ends see: table[u][v][lag along][group][c][c'].
-  at::Tensor table(const std::vector<at::Tensor>& sums) const;
+  // What positions beyond both ends see.
+  OutsideSums outside(const std::vector<at::Tensor>& sums) const;
 
  private:
   void add_lags(std::vector<Run>& runs, const Signal& signal, int64_t other, int64_t first) const {
@@ -171,6 +244,7 @@ class Strips {
   const Axis& across_;
   const Axis& along_;
   size_t first_pairing_ = 0;
+  int64_t channels_ = 0;  // per group
 };
 
 // The pixels of the four corners, each with those of its corner that do not come before it.
@@ -209,32 +283,13 @@ class Corners {
   size_t first_pairing_ = 0;
 };
 
-// Calls add(u, v, row, row') for every position beyond one end and every pair of taps that sees rows of the strip from
-// there. The high end is the low end seen in a mirror: taps and rows count from the other side.
-template <typename Add>
-void for_outside_positions(const Axis& axis, bool high, const Add& add) {
-  const auto tap = [&](int64_t u) { return high ? axis.kernel - 1 - u : u; };
-  const auto place = [&](int64_t row) { return high ? axis.strip - 1 - row : row; };
-  for (int64_t beyond = 1; beyond <= axis.outside; ++beyond) {
-    for (int64_t u = 0; u < axis.kernel; ++u) {
-      const auto row = u * axis.dilation - axis.padding - beyond;
-      for (int64_t v = 0; v < axis.kernel; ++v) {
-        const auto other = v * axis.dilation - axis.padding - beyond;
-        if (row >= 0 && row < axis.strip && other >= 0 && other < axis.strip) {
-          add(tap(u), tap(v), place(row), place(other));
-        }
-      }
-    }
-  }
-}
-
-at::Tensor Strips::table(const std::vector<at::Tensor>& sums) const {
-  const auto groups = sums.front().size(0), channels = sums.front().size(1);
-  auto result = zero_scratch({across_.kernel, across_.kernel, along_.lags, groups, channels, channels});
-  auto to = result.accessor<double, 6>();
+OutsideSums Strips::outside(const std::vector<at::Tensor>& sums) const {
+  const auto groups = x_.size(1) / channels_, channels = channels_;
+  OutsideSums result(across_, along_.lags, groups, channels);
   for (const bool high : {false, true}) {
     const auto first = first_pairing_ + (high ? size_t(across_.strip) : 0);
     for_outside_positions(across_, high, [&](int64_t u, int64_t v, int64_t line, int64_t other) {
+      const auto to = result.of_taps(u, v);
       at::parallel_for(0, along_.lags, blocks_of_task(groups * channels * channels), [&](int64_t begin, int64_t end) {
         for (auto index = begin; index < end; ++index) {
           const auto lag = index - (along_.kernel - 1);
@@ -242,7 +297,7 @@ at::Tensor Strips::table(const std::vector<at::Tensor>& sums) const {
           const auto from = sums[first + size_t(stored ? line : other)].accessor<double, 3>();
           const auto column = (stored ? block(line, other, lag) : block(other, line, -lag)) * channels;
           for (int64_t g = 0; g < groups; ++g) {
-            for_each_entry(channels, [&, source = from[g], target = to[u][v][index][g]](int64_t c, int64_t d) mutable {
+            for_each_entry(channels, [&, source = from[g], target = to[index][g]](int64_t c, int64_t d) mutable {
               target[c][d] += stored ? source[c][column + d] : source[d][column + c];
             });
           }
@@ -254,7 +309,7 @@ at::Tensor Strips::table(const std::vector<at::Tensor>& sums) const {
 }
 
 void Corners::add_to(const at::Tensor& gram, const std::vector<at::Tensor>& sums) const {
-  const auto groups = sums.front().size(0), channels = sums.front().size(1);
+  const auto groups = gram.size(0), channels = gram.size(1);
   auto target = gram.accessor<double, 7>();
   auto first = first_pairing_;
   for (const bool high_y : {false, true}) {
@@ -264,7 +319,7 @@ void Corners::add_to(const at::Tensor& gram, const std::vector<at::Tensor>& sums
           const auto pixel = row * along_.strip + column, other = other_row * along_.strip + other_column;
           const bool stored = pixel <= other;
           const auto from = sums[first + size_t(std::min(pixel, other))].accessor<double, 3>();
-          const auto begin = std::abs(other - pixel) * channels;
+          const auto begin = std::max(other - pixel, pixel - other) * channels;
           for (int64_t g = 0; g < groups; ++g) {
             for (int64_t c = 0; c < channels; ++c) {
               for (int64_t d = 0; d < channels; ++d) {
@@ -281,24 +336,19 @@ void Corners::add_to(const at::Tensor& gram, const std::vector<at::Tensor>& sums
 
 }  // namespace
 
-at::Tensor conv_gram_by_lags(const at::Tensor& input, const ConvGeometry& geometry_) {
-  auto geometry = geometry_;
-  auto x = input;
-  if (x.dim() == 3) {  // one spatial dimension: a single row
-    x = x.unsqueeze(2);
-    for (auto* sizes : {&geometry.kernel_size, &geometry.stride, &geometry.dilation}) {
-      sizes->insert(sizes->begin(), 1);
-    }
-    geometry.padding.insert(geometry.padding.begin(), 0);
-  }
+at::Tensor conv_gram_by_lags(const at::Tensor& input, const ConvGeometry& geometry_, LagSums lag_sums) {
+  const auto [x, geometry] = in_two_dimensions(input, geometry_);
   const auto groups = geometry.groups;
   const auto channels = x.size(1) / groups;
   const Axis y(geometry, x, 0);
   const Axis along(geometry, x, 1);
 
-  // One pass over the images.
+  // One pass over the images for all that is summed over pixels.
   const auto signal = lag_signal(x, y, along, groups);
-  std::vector<Pairing> pairings{lag_pairing(signal, y, along)};
+  std::vector<Pairing> pairings;
+  if (lag_sums == LagSums::direct) {
+    pairings.push_back(lag_pairing(signal, y, along));
+  }
   Strips strips_y(x, y, along), strips_x(x, along, y);
   strips_y.add_pairings(signal, pairings);
   strips_x.add_pairings(signal, pairings);
@@ -306,20 +356,13 @@ at::Tensor conv_gram_by_lags(const at::Tensor& input, const ConvGeometry& geomet
   corners.add_pairings(signal, pairings);
   const auto sums = correlate(x, signal, groups, pairings);
 
-  // rows[uy][vy][dx] = R[vy - uy][dx] - strips of y; columns[ux][vx][dy] = strips of x.
-  const auto lags = all_lags(sums.front(), y, along);
-  const auto rows = strips_y.table(sums).neg_();
-  for (int64_t u = 0; u < y.kernel; ++u) {
-    for (int64_t v = 0; v < y.kernel; ++v) {
-      rows[u][v].add_(lags[y.kernel - 1 + v - u]);
-    }
-  }
-  const auto columns = strips_x.table(sums);
+  const auto lags =
+      lag_sums == LagSums::direct ? all_lags(sums.front(), y, along) : fourier_lags(x, lag_grid(y, along), groups);
+  const auto outside_y = strips_y.outside(sums), outside_x = strips_x.outside(sums);
 
   const auto d = channels * y.kernel * along.kernel;
   auto gram = scratch({groups, channels, y.kernel, along.kernel, channels, y.kernel, along.kernel});
-  const auto from_rows = rows.accessor<double, 6>();
-  const auto from_columns = columns.accessor<double, 6>();
+  const auto everywhere = lags.accessor<double, 5>();
   auto target = gram.accessor<double, 7>();
   at::parallel_for(0, groups * channels, 1, [&](int64_t begin, int64_t end) {
     for (auto gc = begin; gc < end; ++gc) {
@@ -329,10 +372,12 @@ at::Tensor conv_gram_by_lags(const at::Tensor& input, const ConvGeometry& geomet
           auto row = target[g][c][uy][ux];
           for (int64_t vy = 0; vy < y.kernel; ++vy) {
             for (int64_t vx = 0; vx < along.kernel; ++vx) {
-              const auto lag = from_rows[uy][vy][along.kernel - 1 + vx - ux][g][c];
-              const auto outside = from_columns[ux][vx][y.kernel - 1 + vy - uy][g][c];
+              const auto dy = y.kernel - 1 + vy - uy, dx = along.kernel - 1 + vx - ux;
+              const double* const all = everywhere[dy][dx][g][c].data();
+              const double* const beyond_y = outside_y.row(uy, vy, dx, g, c);
+              const double* const beyond_x = outside_x.row(ux, vx, dy, g, c);
               for (int64_t e = 0; e < channels; ++e) {
-                row[e][vy][vx] = lag[e] - outside[e];
+                row[e][vy][vx] = all[e] - beyond_y[e] - beyond_x[e];
               }
             }
           }
@@ -344,31 +389,19 @@ at::Tensor conv_gram_by_lags(const at::Tensor& input, const ConvGeometry& geomet
   return gram.view({groups, d, d});
 }
 
-double conv_gram_by_lags_flops(const at::Tensor& input, const ConvGeometry& geometry) {
-  const auto channels = double(input.size(1)) / double(geometry.groups);
-  const auto images = double(input.size(0) * geometry.groups);
-  const auto dims = int64_t(geometry.kernel_size.size());
-  double lags = 1, pixels = 1;
-  for (int64_t i = 0; i < dims; ++i) {
-    lags *= double(2 * geometry.kernel_size[i] - 1);
-    pixels *= double(input.size(2 + i));
-  }
-  double total = pixels * (lags + 1);
-  for (int64_t i = 0; i < dims; ++i) {
-    const auto reach = (geometry.kernel_size[i] - 1) * geometry.dilation[i];
-    const auto strip = double(std::clamp<int64_t>(reach - geometry.padding[i], 0, input.size(2 + i)));
-    double along = 1;
-    for (int64_t j = 0; j < dims; ++j) {
-      along *= j == i ? 1 : double(input.size(2 + j)) * double(geometry.kernel_size[j]);
-    }
-    total += 2 * 2 * along * strip * strip;
-  }
-  double corner = dims == 2 ? 2 * 4 : 0;
-  for (int64_t i = 0; i < dims; ++i) {
-    const auto reach = (geometry.kernel_size[i] - 1) * geometry.dilation[i];
-    corner *= std::pow(double(std::clamp<int64_t>(reach - geometry.padding[i], 0, input.size(2 + i))), 2);
-  }
-  return images * channels * channels * (total + corner);
+double conv_gram_by_lags_flops(const at::Tensor& input, const ConvGeometry& geometry, LagSums lag_sums) {
+  const auto [x, plane] = in_two_dimensions(input, geometry);
+  const Axis y(plane, x, 0), along(plane, x, 1);
+  const auto strips = [&](const Axis& across, const Axis& other) {
+    return 2.0 * 2.0 * double(x.size(other.dimension) * other.kernel) * double(across.strip * across.strip);
+  };
+  const auto corners = 2.0 * 4.0 * double(y.strip * y.strip * along.strip * along.strip);
+  const auto pixels = double(x.size(2) * x.size(3)), lags = double(y.lags * along.lags);
+  const bool direct = lag_sums == LagSums::direct;
+  const auto products = (direct ? pixels * (lags + 1) : 0) + strips(y, along) + strips(along, y) + corners;
+  const auto channels = double(x.size(1));
+  return double(x.size(0)) * channels * channels / double(plane.groups) * products +
+         (direct ? 0 : fourier_lags_flops(x, lag_grid(y, along), plane.groups));
 }
 
 }  // namespace proxprop

@@ -197,7 +197,7 @@ void dense_product(const Operand<T>& a, const Operand<T>& b, Sum* out, int64_t o
           b.rows,
           out,
           out_stride,
-          subtract || pass > 0,
+          write != Write::overwrite || pass > 0,
           part};
       const auto row_tasks = (last_row - block + rows_of_task - 1) / rows_of_task;
       in_parallel(row_tasks * strip_tasks, threaded, [&](int64_t task) {

@@ -21,9 +21,9 @@ struct Operand {
 enum class Part { all, lower };
 
 /// What becomes of the entries that a product is written to.
-enum class Write { overwrite, subtract };
+enum class Write { overwrite, add, subtract };
 
-/// out[i * out_stride + j] = sum over k of a(i, k) b(j, k), summed in `Sum`, or out minus that. Entries above the
+/// out[i * out_stride + j] = sum over k of a(i, k) b(j, k), summed in `Sum`, or out plus or minus that. Entries above the
 /// diagonal are not touched with `Part::lower`. Every entry is summed by one thread in a fixed order: the result does
 /// not depend on the number of threads. `out` must not overlap a or b.
 template <typename T, typename Sum>

@@ -318,6 +318,9 @@ std::vector<at::Tensor> correlate_typed(
     int64_t groups,
     const std::vector<Pairing>& pairings,
     at::Tensor* totals) {
+  if (pairings.empty()) {
+    return {};
+  }
   if (left) {
     TORCH_INTERNAL_ASSERT(
         left->size(0) == right.images.size(0) && left->scalar_type() == right.images.scalar_type(),

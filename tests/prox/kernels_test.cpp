@@ -167,8 +167,10 @@ RC_GTEST_PROP(ConvGram, LagsEqualPatchesForAnyGeometry, ()) {
   const auto reference = conv_gram_by_patches(x, c.geometry, c.output_size());
   // Every lag is a sum over the whole image, of which borders are subtracted; there are `taps`^2 of them in G.
   const auto scale = x.square().sum().item<double>() * double(c10::multiply_integers(c.geometry.kernel_size));
-  RC_ASSERT(error_against(conv_gram_by_lags(x, c.geometry), reference, scale) <= 1e-14);
-  RC_ASSERT(error_against(conv_gram_by_lags(x.to(at::kFloat), c.geometry), reference, scale) <= 1e-6);
+  for (const auto lag_sums : {LagSums::direct, LagSums::fourier}) {
+    RC_ASSERT(error_against(conv_gram_by_lags(x, c.geometry, lag_sums), reference, scale) <= 1e-14);
+    RC_ASSERT(error_against(conv_gram_by_lags(x.to(at::kFloat), c.geometry, lag_sums), reference, scale) <= 1e-6);
+  }
 }
 
 RC_GTEST_PROP(ConvGram, WindowsEqualPatchesForAnyGeometry, ()) {
@@ -260,13 +262,44 @@ RC_GTEST_PROP(DirectConvolution, EqualsAtensForAnyGeometry, ()) {
   }
 }
 
+// More images than are transformed at a time, more channels than one task takes, pixels next to their channels.
+TEST(ConvGram, FourierLagsEqualDirectOnesForManyImagesAndChannels) {
+  at::manual_seed(0);
+  const auto x = at::rand({300, 2 * 37, 6, 5}).contiguous(at::MemoryFormat::ChannelsLast);
+  const ConvGeometry geometry{4, {3, 2}, {1, 1}, {1, 2}, {1, 2}, 2};
+  const auto exact = conv_gram_by_lags(x.to(at::kDouble), geometry, LagSums::direct);
+  EXPECT_LE(relative_error(conv_gram_by_lags(x.to(at::kDouble), geometry, LagSums::fourier), exact), 1e-14);
+  const auto gram = conv_gram_by_lags(x, geometry, LagSums::fourier);
+  EXPECT_LE(relative_error(gram, exact), 1e-7);
+  const auto threads = at::get_num_threads();
+  at::set_num_threads(3);
+  EXPECT_TRUE(conv_gram_by_lags(x, geometry, LagSums::fourier).equal(gram));
+  at::set_num_threads(threads);
+}
+
+TEST(ConvGram, FourierLagsAreTakenWhereChannelsAreMany) {
+  const auto fourier_is_less = [](at::IntArrayRef input, int64_t kernel) {
+    const auto x = at::empty(input);
+    const ConvGeometry geometry{1, {kernel, kernel}, {1, 1}, {kernel / 2, kernel / 2}, {1, 1}, 1};
+    return conv_gram_by_lags_flops(x, geometry, LagSums::fourier) <
+           conv_gram_by_lags_flops(x, geometry, LagSums::direct);
+  };
+  EXPECT_TRUE(fourier_is_less({128, 256, 8, 8}, 3));
+  EXPECT_TRUE(fourier_is_less({128, 64, 32, 32}, 3));
+  EXPECT_FALSE(fourier_is_less({500, 3, 32, 32}, 5));
+  EXPECT_FALSE(fourier_is_less({500, 16, 16, 16}, 5));
+  EXPECT_FALSE(fourier_is_less({500, 20, 8, 8}, 5));
+}
+
 // Float32 sums over 2e5 positions would lose five digits; the kernels hand over to float64 in time.
 TEST(ConvGram, KeepsItsDigitsOverManyPositions) {
   at::manual_seed(0);
   const auto x = at::rand({60, 3, 64, 64});
   const ConvGeometry geometry{4, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1};
   const auto reference = conv_gram_by_patches(x.to(at::kDouble), geometry, {64, 64});
-  EXPECT_LE(relative_error(conv_gram_by_lags(x, geometry), reference), 1e-7);
+  for (const auto lag_sums : {LagSums::direct, LagSums::fourier}) {
+    EXPECT_LE(relative_error(conv_gram_by_lags(x, geometry, lag_sums), reference), 1e-7);
+  }
   EXPECT_LE(relative_error(conv_gram_by_windows(x, geometry, {64, 64}), reference), 1e-7);
 }
 
