@@ -3,6 +3,7 @@
 // convolution).
 
 #include "prox/conjugate_gradient.h"
+#include "prox/dense_product.h"
 #include "prox/factor.h"
 #include "prox/parameter_matrix.h"
 #include "prox/routes.h"
@@ -25,7 +26,7 @@ class FeatureSpace final : public CgSpace {
     return joint_ ? products.sum() : products.sum({2}, /*keepdim=*/true);
   }
   at::Tensor curvature(const CgVector& p, const CgVector&) override {
-    image_ = at::add(at::matmul(p[0], gram_), p[0], beta_);
+    image_ = at::add(batched_product(p[0], gram_), p[0], beta_);
     return dot(p, {image_});
   }
   CgVector multiply(const CgVector&, const CgVector&) override { return {image_}; }
