@@ -40,8 +40,7 @@ class FeatureSpace final : public CgSpace {
 }  // namespace
 
 ProximalStep feature_route(const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request) {
-  const auto dimensions = *transfer.dimensions();
-  const auto gradient = to_matrix(transfer.accurate_adjoint(grad_output), dimensions);
+  const auto gradient = to_matrix(transfer, transfer.accurate_adjoint(grad_output));
   auto gram = transfer.feature_gram();
 
   ProximalStep step;
@@ -60,7 +59,7 @@ ProximalStep feature_route(const LinearTransfer& transfer, const at::Tensor& gra
     step.summary.iterations = result.iterations;
     step.summary.status = convergence_status(cg.tolerance, result.converged);
   }
-  step.direction = from_matrix(direction, transfer.parameter_shapes(), grad_output.scalar_type());
+  step.direction = from_matrix(transfer, direction, grad_output.scalar_type());
   return step;
 }
 
