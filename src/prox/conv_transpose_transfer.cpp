@@ -11,6 +11,22 @@
 
 namespace proxprop {
 
+namespace {
+
+// `images` [N, C, *] with zeros behind them up to a spatial size.
+at::Tensor with_size(const at::Tensor& images, const std::vector<int64_t>& size) {
+  if (images.sizes().slice(2) == at::IntArrayRef(size)) {
+    return images;
+  }
+  std::vector<int64_t> zeros;  // last dimension first
+  for (size_t i = size.size(); i-- > 0;) {
+    zeros.insert(zeros.end(), {0, size[i] - images.size(int64_t(2 + i))});
+  }
+  return at::constant_pad_nd(images, zeros);
+}
+
+}  // namespace
+
 ConvTransposeTransfer::ConvTransposeTransfer(const at::Tensor& input, ConvTransposeGeometry geometry, Trained trained)
     : input_(input), geometry_(std::move(geometry)), trained_(trained) {
   check_convolution(input_, geometry_, trained_);
@@ -68,13 +84,15 @@ std::vector<at::Tensor> ConvTransposeTransfer::adjoint(const at::Tensor& z) cons
 }
 
 // w[c, o, u] = sum over n, p of a[n, c, p] z~[n, o, s p + u dil - pad]: the weight gradient of an ordinary convolution
-// whose input is z and whose output's gradient is a.
+// whose input is z and whose output's gradient is a. Where the output padding reaches the stride that convolution has
+// more outputs than a has pixels.
 std::vector<at::Tensor> ConvTransposeTransfer::accurate_adjoint(const at::Tensor& z) const {
   std::vector<at::Tensor> theta;
   if (trained_.weight) {
     ConvGeometry adjoint = geometry_;
     adjoint.out_channels = input_.size(1);
-    theta.push_back(conv_gradient(z, input_, adjoint).weight);
+    theta.push_back(
+        conv_gradient(z, with_size(input_, spatial_output_size(z.sizes().slice(2), adjoint)), adjoint).weight);
   }
   if (trained_.bias) {
     theta.push_back(conv_bias_gradient(z));
