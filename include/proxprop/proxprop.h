@@ -1,6 +1,7 @@
 #pragma once
 /// Everything: the proximal step (prox/), the layers (nn/).
 #include <proxprop/nn/conv.h>
+#include <proxprop/nn/conv_transpose.h>
 #include <proxprop/nn/functional.h>
 #include <proxprop/nn/linear.h>
 #include <proxprop/nn/linear_map.h>

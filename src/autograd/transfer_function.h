@@ -33,5 +33,7 @@ using TransferFunctionPtr = c10::intrusive_ptr<TransferFunction>;
 TransferFunctionPtr linear_function();
 /// Convolution with zero padding; parameters {weight} or {weight, bias}.
 TransferFunctionPtr conv_function(ConvGeometry geometry);
+/// Transposed convolution; parameters {weight} or {weight, bias}.
+TransferFunctionPtr conv_transpose_function(ConvTransposeGeometry geometry);
 
 }  // namespace proxprop::autograd

@@ -1,24 +1,18 @@
 #include <proxprop/nn/conv.h>
 
 #include "autograd/transfer_function.h"
+#include "nn/conv_parameters.h"
 #include "nn/solver_defaults.h"
 
 #include <ATen/ATen.h>
-#include <torch/nn/init.h>
 #include <torch/types.h>
 
 #include <algorithm>
-#include <cmath>
 #include <ostream>
 
 namespace proxprop::nn {
 
 namespace {
-
-template <size_t D>
-std::vector<int64_t> to_vector(const torch::ExpandingArray<D>& array) {
-  return std::vector<int64_t>(array->begin(), array->end());
-}
 
 // What is padded on the two sides of each dimension, first dimension first.
 template <size_t D>
@@ -89,18 +83,8 @@ ConvGeometry geometry_of(const ConvOptions<D>& options) {
 
 template <size_t D>
 void check_options(const ConvOptions<D>& options) {
-  TORCH_CHECK(
-      options.in_channels() > 0 && options.out_channels() > 0 && options.groups() > 0,
-      "proxprop: Conv needs positive channels and groups, got in_channels = ", options.in_channels(),
-      ", out_channels = ", options.out_channels(), ", groups = ", options.groups());
-  TORCH_CHECK(
-      options.in_channels() % options.groups() == 0 && options.out_channels() % options.groups() == 0,
-      "proxprop: in_channels (", options.in_channels(), ") and out_channels (", options.out_channels(),
-      ") must be divisible by groups (", options.groups(), ")");
+  check_conv_options("Conv", options);
   for (size_t i = 0; i < D; ++i) {
-    TORCH_CHECK(
-        (*options.kernel_size())[i] > 0 && (*options.stride())[i] > 0 && (*options.dilation())[i] > 0,
-        "proxprop: Conv needs positive kernel_size, stride and dilation");
     TORCH_CHECK(
         !std::holds_alternative<torch::enumtype::kSame>(options.padding()) || (*options.stride())[i] == 1,
         "proxprop: padding kSame needs stride 1, got stride ", options.stride());
@@ -129,11 +113,7 @@ void ConvImpl<D, Derived>::reset() {
 
 template <size_t D, typename Derived>
 void ConvImpl<D, Derived>::reset_parameters() {
-  torch::nn::init::kaiming_uniform_(weight, std::sqrt(5));
-  if (bias.defined()) {
-    const auto bound = 1 / std::sqrt(double(weight[0].numel()));
-    torch::nn::init::uniform_(bias, -bound, bound);
-  }
+  initialize_conv(weight, bias);
 }
 
 template <size_t D, typename Derived>
@@ -155,22 +135,9 @@ void ConvImpl<D, Derived>::set_proximal_options(const ProximalOptions& step) {
   set_step_options(options, step);
 }
 
-namespace {
-
-template <size_t D>
-void check_input(const ConvOptions<D>& options, const at::Tensor& input) {
-  constexpr auto dims = int64_t(D);
-  TORCH_CHECK(
-      (input.dim() == dims + 2 || input.dim() == dims + 1) && input.size(-dims - 1) == options.in_channels(),
-      "proxprop: Conv", D, "d expects an input [N, ", options.in_channels(), ", *] or [", options.in_channels(),
-      ", *] with ", D, " spatial dimensions, got shape ", input.sizes());
-}
-
-}  // namespace
-
 template <size_t D, typename Derived>
 at::Tensor ConvImpl<D, Derived>::forward(const at::Tensor& input) {
-  check_input(options, input);
+  check_conv_input("Conv", D, options.in_channels(), input);
   if (input.dim() == int64_t(D) + 1) {
     return forward(input.unsqueeze(0)).squeeze(0);
   }
@@ -185,7 +152,7 @@ at::Tensor ConvImpl<D, Derived>::forward(const at::Tensor& input) {
 
 template <size_t D, typename Derived>
 Plan ConvImpl<D, Derived>::plan(const at::Tensor& input) const {
-  check_input(options, input);
+  check_conv_input("Conv", D, options.in_channels(), input);
   const Trained trained{weight.requires_grad(), bias.defined() && bias.requires_grad()};
   if (!trained.weight && !trained.bias) {
     return frozen_plan();

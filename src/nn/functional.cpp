@@ -16,7 +16,8 @@ std::vector<int64_t> expanded(const std::vector<int64_t>& values, size_t dims, c
   return values.size() == dims ? values : std::vector<int64_t>(dims, values.front());
 }
 
-ConvGeometry make_geometry(int64_t out_channels, std::vector<int64_t> kernel_size, const ConvArguments& arguments) {
+template <typename Arguments>
+ConvGeometry make_geometry(int64_t out_channels, std::vector<int64_t> kernel_size, const Arguments& arguments) {
   const auto dims = kernel_size.size();
   ConvGeometry geometry;
   geometry.out_channels = out_channels;
@@ -26,6 +27,21 @@ ConvGeometry make_geometry(int64_t out_channels, std::vector<int64_t> kernel_siz
   geometry.dilation = expanded(arguments.dilation, dims, "dilation");
   geometry.groups = arguments.groups;
   return geometry;
+}
+
+ConvTransposeGeometry make_transposed_geometry(
+    int64_t out_channels, std::vector<int64_t> kernel_size, const ConvTransposeArguments& arguments) {
+  const auto dims = kernel_size.size();
+  return {
+      make_geometry(out_channels, std::move(kernel_size), arguments),
+      expanded(arguments.output_padding, dims, "output padding")};
+}
+
+void check_spatial(const at::Tensor& input, const at::Tensor& grad_output, size_t dims) {
+  TORCH_CHECK(
+      grad_output.dim() == input.dim() && input.dim() == int64_t(dims) + 2,
+      "proxprop: input [N, C, *] and grad_output [N, O, *'] need ", dims, " spatial dimensions, got ", input.sizes(),
+      " and ", grad_output.sizes());
 }
 
 ProximalOptions with_default_coupling(ProximalOptions options, Coupling coupling) {
@@ -72,6 +88,21 @@ at::Tensor conv(
       with_default_coupling(options, Coupling::joint));
 }
 
+at::Tensor conv_transpose(
+    const at::Tensor& input,
+    const at::Tensor& weight,
+    const at::Tensor& bias,
+    const ConvTransposeArguments& arguments,
+    const ProximalOptions& options) {
+  TORCH_CHECK(
+      weight.dim() >= 3, "proxprop: conv_transpose needs a weight [C, O / groups, *kernel], got shape ",
+      weight.sizes());
+  auto geometry = make_transposed_geometry(weight.size(1) * arguments.groups, weight.sizes().slice(2).vec(), arguments);
+  return apply_once(
+      autograd::conv_transpose_function(std::move(geometry)), input, weight, bias,
+      with_default_coupling(options, Coupling::joint));
+}
+
 ProximalStep linear_direction(
     const at::Tensor& input, const at::Tensor& grad_output, const ProximalOptions& options, bool bias) {
   TORCH_CHECK(
@@ -90,12 +121,22 @@ ProximalStep conv_direction(
     const ConvArguments& arguments,
     const ProximalOptions& options,
     bool bias) {
-  TORCH_CHECK(
-      grad_output.dim() == input.dim() && input.dim() == int64_t(kernel_size.size()) + 2,
-      "proxprop: input [N, C, *] and grad_output [N, O, *'] need ", kernel_size.size(), " spatial dimensions, got ",
-      input.sizes(), " and ", grad_output.sizes());
+  check_spatial(input, grad_output, kernel_size.size());
   auto geometry = make_geometry(grad_output.size(1), std::move(kernel_size), arguments);
   const ConvTransfer transfer(input, std::move(geometry), {true, bias});
+  return proximal_direction(transfer, grad_output, with_default_coupling(options, Coupling::joint));
+}
+
+ProximalStep conv_transpose_direction(
+    const at::Tensor& input,
+    const at::Tensor& grad_output,
+    std::vector<int64_t> kernel_size,
+    const ConvTransposeArguments& arguments,
+    const ProximalOptions& options,
+    bool bias) {
+  check_spatial(input, grad_output, kernel_size.size());
+  auto geometry = make_transposed_geometry(grad_output.size(1), std::move(kernel_size), arguments);
+  const ConvTransposeTransfer transfer(input, std::move(geometry), {true, bias});
   return proximal_direction(transfer, grad_output, with_default_coupling(options, Coupling::joint));
 }
 

@@ -8,6 +8,9 @@
 
 namespace proxprop {
 
+/// What ordinary and transposed convolutions ask of their input [N, C, *] and geometry: throws c10::Error.
+void check_convolution(const at::Tensor& input, const ConvGeometry& geometry, Trained trained);
+
 inline bool has_unit_stride(const ConvGeometry& geometry) {
   return std::all_of(geometry.stride.begin(), geometry.stride.end(), [](int64_t s) { return s == 1; });
 }
@@ -27,11 +30,18 @@ inline std::vector<int64_t> spatial_output_size(at::IntArrayRef spatial_input, c
   return sizes;
 }
 
+/// The parts of a shape, one behind the other.
+inline std::vector<int64_t> joined(std::initializer_list<at::IntArrayRef> parts) {
+  std::vector<int64_t> all;
+  for (const auto& part : parts) {
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
+
 /// [O, C / groups, *kernel]
 inline std::vector<int64_t> weight_shape(const ConvGeometry& geometry, int64_t channels_per_group) {
-  std::vector<int64_t> shape{geometry.out_channels, channels_per_group};
-  shape.insert(shape.end(), geometry.kernel_size.begin(), geometry.kernel_size.end());
-  return shape;
+  return joined({geometry.out_channels, channels_per_group, geometry.kernel_size});
 }
 
 }  // namespace proxprop

@@ -3,6 +3,7 @@
 #include "prox/conv_geometry.h"
 #include "prox/conv_gradient.h"
 #include "prox/conv_gram.h"
+#include "prox/conv_output.h"
 #include "prox/conv_sample_gram.h"
 #include "prox/conv_unfold.h"
 
@@ -52,31 +53,8 @@ at::Tensor patches(const at::Tensor& input, const ConvGeometry& geometry, at::In
 
 ConvTransfer::ConvTransfer(const at::Tensor& input, ConvGeometry geometry, Trained trained)
     : input_(input), geometry_(std::move(geometry)), trained_(trained) {
+  check_convolution(input_, geometry_, trained_);
   const auto dims = int64_t(geometry_.kernel_size.size());
-  TORCH_CHECK(dims >= 1 && dims <= 3, "proxprop: convolutions have 1 to 3 spatial dimensions, got ", dims);
-  for (const auto* sizes : {&geometry_.stride, &geometry_.padding, &geometry_.dilation}) {
-    TORCH_CHECK(
-        int64_t(sizes->size()) == dims, "proxprop: stride, padding and dilation need ", dims, " values each, got ",
-        at::IntArrayRef(*sizes));
-  }
-  for (int64_t i = 0; i < dims; ++i) {
-    TORCH_CHECK(
-        geometry_.kernel_size[i] > 0 && geometry_.stride[i] > 0 && geometry_.dilation[i] > 0 &&
-            geometry_.padding[i] >= 0,
-        "proxprop: kernel size, stride and dilation must be positive and padding not negative, got kernel size ",
-        at::IntArrayRef(geometry_.kernel_size), ", stride ", at::IntArrayRef(geometry_.stride), ", dilation ",
-        at::IntArrayRef(geometry_.dilation), ", padding ", at::IntArrayRef(geometry_.padding));
-  }
-  TORCH_CHECK(
-      geometry_.out_channels > 0, "proxprop: a convolution needs output channels, got ", geometry_.out_channels);
-  TORCH_CHECK(
-      input.dim() == dims + 2, "proxprop: a convolution over ", dims,
-      " dimensions needs an input [N, C, *], got shape ", input.sizes());
-  TORCH_CHECK(
-      geometry_.groups >= 1 && input.size(1) % geometry_.groups == 0 && geometry_.out_channels % geometry_.groups == 0,
-      "proxprop: input channels (", input.size(1), ") and output channels (", geometry_.out_channels,
-      ") must be divisible by groups (", geometry_.groups, ")");
-  TORCH_CHECK(trained.weight || trained.bias, "proxprop: neither weight nor bias is trained");
   for (int64_t i = 0; i < dims; ++i) {
     const auto padded = input.size(2 + i) + 2 * geometry_.padding[i];
     TORCH_CHECK(
@@ -99,9 +77,7 @@ std::vector<std::vector<int64_t>> ConvTransfer::parameter_shapes() const {
 
 at::Tensor ConvTransfer::apply(at::TensorList theta) const {
   if (!trained_.weight) {
-    std::vector<int64_t> broadcast(input_.dim(), 1);
-    broadcast[1] = geometry_.out_channels;
-    return theta[0].view(broadcast).expand(*output_shape()).contiguous();
+    return bias_output(theta[0], *output_shape());
   }
   const auto bias = trained_.bias ? std::optional<at::Tensor>(theta[1]) : std::nullopt;
   return at::convolution(
@@ -118,9 +94,7 @@ std::vector<at::Tensor> ConvTransfer::adjoint(const at::Tensor& z) const {
         /*transposed=*/false, zeros_like(geometry_.padding), geometry_.groups, {false, true, false})));
   }
   if (trained_.bias) {
-    auto dims = dims_from(1, z.dim() - 1);
-    dims[0] = 0;
-    theta.push_back(z.sum(dims));
+    theta.push_back(bias_adjoint(z));
   }
   return theta;
 }
@@ -197,18 +171,11 @@ double ConvTransfer::sample_matrix_bytes() const {
 }
 
 at::Tensor ConvTransfer::output_rows(const at::Tensor& z) const {
-  const auto per_group = geometry_.out_channels / geometry_.groups;
-  const auto positions = c10::multiply_integers(output_size_);
-  // [N, groups, O / groups, positions] -> [groups, N * positions, O / groups]
-  return z.reshape({z.size(0), geometry_.groups, per_group, positions})
-      .permute({1, 0, 3, 2})
-      .reshape({geometry_.groups, z.size(0) * positions, per_group});
+  return rows_of_output(z, geometry_.groups);
 }
 
 at::Tensor ConvTransfer::output_from_rows(const at::Tensor& rows) const {
-  const auto positions = c10::multiply_integers(output_size_);
-  // [groups, N * positions, O / groups] -> [N, groups, O / groups, positions]
-  return rows.reshape({geometry_.groups, -1, positions, rows.size(2)}).permute({1, 0, 3, 2}).reshape(*output_shape());
+  return output_of_rows(rows, *output_shape());
 }
 
 bool ConvTransfer::pixel_gram_pays() const {

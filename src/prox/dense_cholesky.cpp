@@ -38,7 +38,7 @@ View view(const at::Tensor& matrix) {
   return {matrix.mutable_data_ptr<double>(), matrix.size(0), matrix.size(1), matrix.stride(0)};
 }
 
-using Block = std::array<double, size_t(block * block)>;
+using Block = std::array<double, size_t(block* block)>;
 
 /// L of A = L L^T with the inverses of its diagonal blocks.
 struct Lower {

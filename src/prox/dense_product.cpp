@@ -189,16 +189,8 @@ void dense_product(const Operand<T>& a, const Operand<T>& b, Sum* out, int64_t o
         });
       }
       const Pass<Sum> multiply{
-          a_storage - block / lanes * panel_stride,
-          b_storage,
-          panel_stride,
-          depth,
-          a.rows,
-          b.rows,
-          out,
-          out_stride,
-          write != Write::overwrite || pass > 0,
-          part};
+          a_storage - block / lanes * panel_stride, b_storage, panel_stride, depth, a.rows, b.rows, out, out_stride,
+          write != Write::overwrite || pass > 0,    part};
       const auto row_tasks = (last_row - block + rows_of_task - 1) / rows_of_task;
       in_parallel(row_tasks * strip_tasks, threaded, [&](int64_t task) {
         const auto row = block + task / strip_tasks * rows_of_task;

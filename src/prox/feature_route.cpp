@@ -42,8 +42,7 @@ class FeatureSpace final : public CgSpace {
 }  // namespace
 
 ProximalStep feature_route(const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request) {
-  const auto dimensions = *transfer.dimensions();
-  const auto gradient = to_matrix(transfer.accurate_adjoint(grad_output), dimensions);
+  const auto gradient = to_matrix(transfer, transfer.accurate_adjoint(grad_output));
   ProximalStep step;
   step.summary.route = Route::feature_gram;
   at::Tensor direction;
@@ -51,7 +50,7 @@ ProximalStep feature_route(const LinearTransfer& transfer, const at::Tensor& gra
     direction = running_gram_direction(
         transfer, gradient.to(grad_output.scalar_type()), request.beta, *running, *request.saved, step.summary);
   } else if (const auto* amortized = std::get_if<AmortizedCholesky>(&request.solver);
-             amortized != nullptr && amortizing_pays(dimensions, *amortized)) {
+             amortized != nullptr && amortizing_pays(*transfer.dimensions(), *amortized)) {
     direction =
         amortized_solve(
             transfer.feature_gram(), gradient.transpose(1, 2), request.beta, *amortized, *request.saved, step.summary)
@@ -69,7 +68,7 @@ ProximalStep feature_route(const LinearTransfer& transfer, const at::Tensor& gra
     step.summary.iterations = result.iterations;
     step.summary.status = convergence_status(cg.tolerance, result.converged);
   }
-  step.direction = from_matrix(direction, transfer.parameter_shapes(), grad_output.scalar_type());
+  step.direction = from_matrix(transfer, direction, grad_output.scalar_type());
   return step;
 }
 

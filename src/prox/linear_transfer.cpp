@@ -19,6 +19,31 @@ int64_t LinearTransfer::row_count(const at::Tensor& z) const {
   return sizes ? sizes->rows : (z.dim() > 0 ? z.size(0) : 1);
 }
 
+std::vector<at::Tensor> LinearTransfer::parameter_rows(at::TensorList theta) const {
+  const auto sizes = *dimensions();
+  std::vector<at::Tensor> rows;
+  rows.reserve(theta.size());
+  for (const auto& parameter : theta) {
+    rows.push_back(parameter.reshape({sizes.groups, sizes.outputs / sizes.groups, -1}));
+  }
+  return rows;
+}
+
+std::vector<at::Tensor> LinearTransfer::parameters_from_rows(at::TensorList rows) const {
+  const auto shapes = parameter_shapes();
+  std::vector<at::Tensor> theta;
+  theta.reserve(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    theta.push_back(rows[i].reshape(shapes[i]));
+  }
+  return theta;
+}
+
+double LinearTransfer::apply_flops() const {
+  const auto sizes = dimensions();
+  return sizes ? 2.0 * double(sizes->rows) * double(sizes->columns) * double(sizes->outputs) : 0.0;
+}
+
 at::Tensor LinearTransfer::feature_gram() const {
   TORCH_INTERNAL_ASSERT(false, "this transfer offers no feature Gram");
 }

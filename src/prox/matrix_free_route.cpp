@@ -13,27 +13,34 @@ namespace proxprop {
 
 namespace {
 
+// A vector is held as the parameters themselves, or per output as their rows: [groups, O / groups, *] each.
 class ParameterSpace final : public CgSpace {
  public:
   ParameterSpace(const LinearTransfer& transfer, double beta, Coupling coupling)
       : transfer_(transfer), beta_(beta), joint_(coupling == Coupling::joint) {}
 
+  CgVector vector(std::vector<at::Tensor> theta) const {
+    return joint_ ? std::move(theta) : transfer_.parameter_rows(theta);
+  }
+  std::vector<at::Tensor> parameters(const CgVector& x) const { return joint_ ? x : transfer_.parameters_from_rows(x); }
+
   at::Tensor dot(const CgVector& x, const CgVector& y) const override {
     at::Tensor total;
     for (size_t i = 0; i < x.size(); ++i) {
-      const auto products = (x[i] * y[i]).reshape({joint_ ? 1 : x[i].size(0), -1}).sum({1}, false, at::kDouble);
+      const auto all = x[i] * y[i];
+      const auto products = joint_ ? all.sum(at::kDouble) : all.sum({2}, /*keepdim=*/true, at::kDouble);
       total = total.defined() ? total + products : products;
     }
     return total;
   }
 
   at::Tensor curvature(const CgVector& p, const CgVector&) override {
-    image_ = transfer_.apply(p);
+    image_ = transfer_.apply(parameters(p));
     return dot(p, p) * beta_ + output_norm();
   }
 
   CgVector multiply(const CgVector& p, const CgVector&) override {
-    auto result = transfer_.adjoint(image_);
+    auto result = vector(transfer_.adjoint(image_));
     for (size_t i = 0; i < p.size(); ++i) {
       result[i] = at::add(result[i], p[i], beta_);
     }
@@ -41,21 +48,17 @@ class ParameterSpace final : public CgSpace {
   }
 
   at::Tensor as_factor(const at::Tensor& scalars, const at::Tensor& like) const override {
-    std::vector<int64_t> shape(like.dim(), 1);
-    if (!joint_ && like.dim() > 0) {
-      shape[0] = scalars.size(0);
-    }
-    return scalars.to(like.scalar_type()).view(shape);
+    return scalars.to(like.scalar_type());
   }
 
  private:
   // |phi p|^2, per output or in all.
   at::Tensor output_norm() const {
     if (joint_) {
-      return image_.square().sum(at::kDouble).view({1});
+      return image_.square().sum(at::kDouble);
     }
     const auto rows = transfer_.output_rows(image_);  // [groups, S, O / groups]
-    return rows.square().sum({1}, false, at::kDouble).reshape({-1});
+    return rows.square().sum({1}, /*keepdim=*/false, at::kDouble).unsqueeze(2);
   }
 
   const LinearTransfer& transfer_;
@@ -93,8 +96,9 @@ ProximalStep matrix_free_route(const LinearTransfer& transfer, const at::Tensor&
   // by more than the range of squares.
   const auto scale = power_of_two_scale(grad_output, {});
   ParameterSpace space(transfer, request.beta, request.coupling);
-  auto result = conjugate_gradient(space, transfer.adjoint(grad_output * scale), cg.iterations, cg.tolerance);
-  for (auto& tensor : result.solution) {
+  auto result =
+      conjugate_gradient(space, space.vector(transfer.adjoint(grad_output * scale)), cg.iterations, cg.tolerance);
+  for (const auto& tensor : space.parameters(result.solution)) {
     step.direction.push_back(tensor / scale);
   }
   step.summary.iterations = result.iterations;

@@ -24,7 +24,6 @@ struct Sizes {
         columns(double(d.columns)),
         outputs(double(d.outputs) / double(d.groups)),
         groups(double(d.groups)) {}
-  double forward() const { return 2 * rows * columns * outputs * groups; }
 };
 
 double factor_flops(double n) {
@@ -73,7 +72,7 @@ RouteCost matrix_free_cost(const Problem& problem, const Sizes* s) {
   }
   const auto* cg = std::get_if<ConjugateGradient>(&problem.solver);
   const auto iterations = cg != nullptr ? double(cg->iterations) : iterations_to_convergence;
-  cost.flops = s->forward() * (2 * iterations - 1);
+  cost.flops = problem.apply_flops * (2 * iterations - 1);
   cost.bytes = 4 * (3 * s->columns * s->outputs * s->groups + s->rows * s->outputs * s->groups);
   return cost;
 }
@@ -122,6 +121,7 @@ Problem describe(const LinearTransfer& transfer, const ProximalOptions& options,
   problem.dimensions = transfer.dimensions();
   problem.has_sample_matrix = problem.dimensions && transfer.has_sample_matrix();
   problem.has_feature_gram = problem.dimensions && transfer.has_feature_gram();
+  problem.apply_flops = transfer.apply_flops();
   problem.sample_gram_flops = problem.has_sample_matrix ? transfer.sample_gram_flops() : 0;
   problem.feature_gram_flops = problem.has_feature_gram ? transfer.feature_gram_flops() : 0;
   problem.sample_matrix_bytes = problem.has_sample_matrix ? transfer.sample_matrix_bytes() : 0;
@@ -154,7 +154,7 @@ Plan plan(const Problem& problem) {
     const Sizes sizes(*problem.dimensions);
     result.candidates = {sample_cost(problem, sizes), feature_cost(problem, sizes), matrix_free_cost(problem, &sizes)};
     for (auto& candidate : result.candidates) {
-      candidate.relative = candidate.flops / std::max(1.0, 3 * sizes.forward());
+      candidate.relative = candidate.flops / std::max(1.0, 3 * problem.apply_flops);
     }
   } else {
     result.candidates = {matrix_free_cost(problem, nullptr)};

@@ -10,7 +10,6 @@
 #include "prox/dense_product.h"
 #include "prox/eigenbasis.h"
 #include "prox/factor.h"
-#include "prox/parameter_matrix.h"
 #include "prox/routes.h"
 
 #include <ATen/ATen.h>
@@ -21,24 +20,23 @@ namespace proxprop {
 
 namespace {
 
-// coefficients^T transform([A, 1]), split into the parameters' shapes: [groups, O, S] x [groups, S, d].
+// coefficients^T transform([A, 1]), split into the parameters: [groups, O, S] x [groups, S, d].
 template <typename Transform>
 std::vector<at::Tensor> product_with_samples(
     const LinearTransfer& transfer,
     const SampleMatrix& samples,
     const at::Tensor& coefficients,
     const Transform& transform) {
-  const auto shapes = transfer.parameter_shapes();
   const auto left = coefficients.transpose(1, 2);
   std::vector<at::Tensor> parts;
   if (samples.matrix.size(-1) > 0) {
-    parts.push_back(batched_product(left, transform(samples.matrix)).view(shapes.front()));
+    parts.push_back(batched_product(left, transform(samples.matrix)));
   }
   if (samples.ones) {
     const auto ones = at::ones({left.size(0), left.size(2), 1}, left.options());
-    parts.push_back(batched_product(left, transform(ones)).view(shapes.back()));
+    parts.push_back(batched_product(left, transform(ones)));
   }
-  return parts;
+  return transfer.parameters_from_rows(parts);
 }
 
 // (beta I + K)^-1 as an operator on `columns` columns of a dtype. Float32 columns that are many go through the inverse,

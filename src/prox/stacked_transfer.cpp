@@ -66,6 +66,22 @@ std::vector<at::Tensor> StackedTransfer::accurate_adjoint(const at::Tensor& z) c
   return total;
 }
 
+std::vector<at::Tensor> StackedTransfer::parameter_rows(at::TensorList theta) const {
+  return uses_.front()->parameter_rows(theta);
+}
+
+std::vector<at::Tensor> StackedTransfer::parameters_from_rows(at::TensorList rows) const {
+  return uses_.front()->parameters_from_rows(rows);
+}
+
+double StackedTransfer::apply_flops() const {
+  double total = 0;
+  for (const auto& use : uses_) {
+    total += use->apply_flops();
+  }
+  return total;
+}
+
 std::optional<std::vector<int64_t>> StackedTransfer::output_shape() const {
   int64_t numel = 0;
   for (const auto& sizes : output_sizes_) {

@@ -55,17 +55,25 @@ TEST(Layers, SaveAndLoadInterchangeWithTorch) {
       nn::Conv2d(nn::Conv2dOptions(4, 6, {3, 2}).groups(2)),
       torch::nn::Conv2d(torch::nn::Conv2dOptions(4, 6, {3, 2}).groups(2)));
   expect_interchangeable(nn::Conv3d(2, 3, 2), torch::nn::Conv3d(2, 3, 2));
+  expect_interchangeable(nn::ConvTranspose1d(4, 6, 3), torch::nn::ConvTranspose1d(4, 6, 3));
+  expect_interchangeable(
+      nn::ConvTranspose2d(nn::ConvTranspose2dOptions(4, 6, {3, 2}).groups(2).bias(false)),
+      torch::nn::ConvTranspose2d(torch::nn::ConvTranspose2dOptions(4, 6, {3, 2}).groups(2).bias(false)));
+  expect_interchangeable(nn::ConvTranspose3d(2, 3, 2), torch::nn::ConvTranspose3d(2, 3, 2));
 }
 
 TEST(Layers, SameSeedInitialisesAsTorch) {
   torch::manual_seed(5);
   nn::Linear linear(7, 4);
   nn::Conv2d conv(3, 4, 3);
+  nn::ConvTranspose2d transposed(nn::ConvTranspose2dOptions(6, 4, {3, 2}).groups(2));
   torch::manual_seed(5);
   torch::nn::Linear torch_linear(7, 4);
   torch::nn::Conv2d torch_conv(3, 4, 3);
+  torch::nn::ConvTranspose2d torch_transposed(torch::nn::ConvTranspose2dOptions(6, 4, {3, 2}).groups(2));
   EXPECT_TRUE(linear->weight.equal(torch_linear->weight) && linear->bias.equal(torch_linear->bias));
   EXPECT_TRUE(conv->weight.equal(torch_conv->weight) && conv->bias.equal(torch_conv->bias));
+  EXPECT_TRUE(transposed->weight.equal(torch_transposed->weight) && transposed->bias.equal(torch_transposed->bias));
 }
 
 TEST(Linear, ForwardAndInputGradientAreTorchs) {

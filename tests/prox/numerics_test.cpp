@@ -155,6 +155,28 @@ TEST(Numerics, ConvolutionGramIsAccumulatedAccurately) {
   EXPECT_LE(relative_error(value, exact), 1e-5);
 }
 
+TEST(ConvTransposeTransfer, TheZerosOfTheUpsampledImageCostNothing) {
+  // Stride 2 in two dimensions: an upsampled image has four times the pixels. 80 x 80 outputs, so that borders are few.
+  const ConvTransposeTransfer transposed(
+      at::zeros({4, 8, 40, 40}), {{4, {4, 4}, {2, 2}, {1, 1}, {1, 1}, 1}, {0, 0}}, {});
+  const ConvTransfer upsampled(at::zeros({4, 8, 79, 79}), {4, {4, 4}, {1, 1}, {2, 2}, {1, 1}, 1}, {});
+  ASSERT_EQ(transposed.dimensions()->rows, upsampled.dimensions()->rows);
+  EXPECT_LE(4 * transposed.feature_gram_flops(), upsampled.feature_gram_flops());
+  EXPECT_LE(4 * transposed.sample_gram_flops(), upsampled.sample_gram_flops());
+  EXPECT_LE(4 * transposed.apply_flops(), upsampled.apply_flops());
+}
+
+TEST(Numerics, TransposedConvolutionGramIsAccumulatedAccurately) {
+  at::manual_seed(4);
+  const auto input = at::rand({60, 3, 14, 13}) + 1.0;
+  const ConvTransposeGeometry geometry{{4, {4, 4}, {2, 2}, {1, 1}, {1, 1}, 1}, {0, 0}};
+  const ConvTransposeTransfer narrow(input, geometry, {}), wide(input.to(at::kDouble), geometry, {});
+  EXPECT_LE(relative_error(narrow.feature_gram(), wide.feature_gram()), 1e-6);
+  const auto g = at::randn(*narrow.output_shape());
+  const auto gradient = flatten(narrow.accurate_adjoint(g)), reference = flatten(wide.adjoint(g.to(at::kDouble)));
+  EXPECT_LE(relative_error(gradient, reference), 1e-6);
+}
+
 TEST(Numerics, ResidualOfTheExactStepIsRoundOff) {
   const auto instance = ill_conditioned(30, 20, 6, at::kDouble);
   for (const auto route : {Route::sample_gram, Route::feature_gram}) {

@@ -10,6 +10,7 @@ namespace {
 Problem matrix_problem(int64_t rows, int64_t columns, int64_t outputs, Solver solver = Cholesky{}) {
   Problem problem;
   problem.dimensions = Dimensions{rows, columns, outputs, 1};
+  problem.apply_flops = 2.0 * double(rows) * double(columns) * double(outputs);
   problem.has_sample_matrix = problem.has_feature_gram = true;
   problem.sample_gram_flops = 2.0 * double(rows) * double(rows) * double(columns);
   problem.feature_gram_flops = 2.0 * double(rows) * double(columns) * double(columns);

@@ -100,14 +100,14 @@ TEST_P(Routes, GramsEqualTheDenseOnes) {
   const auto gram = transfer.feature_gram();
   EXPECT_EQ(gram.sizes(), (at::IntArrayRef{sizes.groups, sizes.columns, sizes.columns}));
   const auto full = at::mm(phi.t(), phi);
-  std::vector<at::Tensor> matrix_index{};
+  std::vector<at::Tensor> places;  // of each parameter in the flat vector
   int64_t first = 0;
   for (const auto& shape : transfer.parameter_shapes()) {
     const auto count = c10::multiply_integers(shape);
-    matrix_index.push_back(at::arange(first, first + count).view({sizes.outputs, -1}));
+    places.push_back(at::arange(first, first + count).view(shape));
     first += count;
   }
-  const auto index = at::cat(matrix_index, 1);  // [O, d]: place of each parameter in the flat vector
+  const auto index = at::cat(transfer.parameter_rows(places), 2).view({sizes.outputs, sizes.columns});
   for (int64_t o = 0; o < sizes.outputs; ++o) {
     const auto rows = full.index_select(0, index[o]).index_select(1, index[o]);
     EXPECT_LE(relative_error(gram[o / (sizes.outputs / sizes.groups)], rows), 1e-12);

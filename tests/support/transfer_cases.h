@@ -47,6 +47,22 @@ inline TransferInstance make_conv(
   return {transfer, at::randn(output.sizes(), at::kDouble).to(dtype)};
 }
 
+inline TransferInstance make_conv_transpose(
+    std::vector<int64_t> input_size, ConvTransposeGeometry geometry, Trained trained, at::ScalarType dtype) {
+  at::manual_seed(3);
+  const auto input = at::randn(input_size, at::kDouble).to(dtype);
+  const auto transfer = std::make_shared<ConvTransposeTransfer>(input, std::move(geometry), trained);
+  return {transfer, at::randn(*transfer->output_shape(), at::kDouble).to(dtype)};
+}
+
+/// Two uses as one.
+inline TransferInstance stacked(const TransferInstance& a, const TransferInstance& b) {
+  return {
+      std::make_shared<StackedTransfer>(
+          std::vector{a.transfer, b.transfer}, std::vector{a.grad_output.sizes().vec(), b.grad_output.sizes().vec()}),
+      at::cat({a.grad_output.reshape({-1}), b.grad_output.reshape({-1})})};
+}
+
 inline std::vector<TransferCase> transfer_cases() {
   std::vector<TransferCase> cases;
   const auto dense = [&](std::string name, std::vector<int64_t> size, int64_t outputs, Trained trained = {}) {
@@ -84,24 +100,40 @@ inline std::vector<TransferCase> transfer_cases() {
   conv("3d", {2, 2, 4, 5, 4}, {2, {2, 3, 2}, {1, 1, 1}, {1, 1, 0}, {1, 1, 1}, 1});
   conv("3dStrided", {2, 2, 5, 5, 4}, {2, {2, 2, 2}, {2, 1, 2}, {0, 1, 1}, {1, 2, 1}, 1});
 
+  const auto transposed = [&](std::string name, std::vector<int64_t> size, ConvTransposeGeometry geometry,
+                              Trained trained = {}) {
+    cases.push_back(
+        {"ConvTranspose" + name, [=](at::ScalarType t) { return make_conv_transpose(size, geometry, trained, t); }});
+  };
+  transposed("Doubling", {2, 3, 4, 3}, {{2, {4, 4}, {2, 2}, {1, 1}, {1, 1}, 1}, {0, 0}});
+  transposed("OutputPadded", {2, 2, 4, 3}, {{3, {3, 3}, {2, 2}, {1, 0}, {1, 1}, 1}, {1, 1}});
+  transposed("UnitStride", {2, 2, 5, 4}, {{3, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1}, {0, 0}});
+  transposed("StrideAboveKernel", {2, 2, 3, 4}, {{2, {2, 1}, {3, 2}, {0, 0}, {1, 1}, 1}, {1, 1}});
+  transposed("StrideAndDilationShareAFactor", {2, 2, 4, 3}, {{2, {3, 3}, {4, 2}, {1, 2}, {2, 2}, 1}, {1, 0}});
+  transposed("StrideAndDilationCoprime", {2, 2, 4, 3}, {{2, {4, 3}, {2, 3}, {2, 1}, {3, 2}, 1}, {1, 2}});
+  transposed("OutputPaddingAboveStride", {2, 2, 4, 5}, {{2, {2, 3}, {1, 2}, {1, 2}, {3, 4}, 1}, {2, 3}});
+  transposed("OverPadded", {2, 2, 5, 4}, {{2, {2, 2}, {2, 2}, {3, 2}, {1, 1}, 1}, {0, 1}});
+  transposed("OnePixel", {5, 3, 1, 1}, {{2, {4, 3}, {1, 2}, {0, 0}, {1, 1}, 1}, {0, 1}});
+  transposed("Pointwise", {2, 4, 3, 3}, {{3, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1}, {0, 0}});
+  transposed("Grouped", {2, 6, 3, 3}, {{4, {3, 2}, {2, 1}, {1, 0}, {1, 1}, 2}, {1, 0}});
+  transposed("Depthwise", {2, 4, 3, 3}, {{8, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 4}, {0, 0}});
+  transposed("NoBias", {2, 2, 3, 3}, {{3, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 1}, {0, 0}}, {true, false});
+  transposed("BiasOnly", {2, 2, 3, 3}, {{3, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 1}, {0, 0}}, {false, true});
+  transposed("1d", {3, 2, 5}, {{3, {5}, {2}, {2}, {1}, 1}, {1}});
+  transposed("3d", {2, 2, 2, 3, 2}, {{2, {2, 3, 2}, {2, 1, 2}, {0, 1, 1}, {1, 1, 2}, 1}, {1, 0, 0}});
+
   cases.push_back({"StackedLinear", [](at::ScalarType t) {
-                     const auto a = make_dense({3, 6}, 4, {}, t);
-                     const auto b = make_dense({5, 6}, 4, {}, t);
-                     return TransferInstance{
-                         std::make_shared<StackedTransfer>(
-                             std::vector{a.transfer, b.transfer},
-                             std::vector{a.grad_output.sizes().vec(), b.grad_output.sizes().vec()}),
-                         at::cat({a.grad_output.reshape({-1}), b.grad_output.reshape({-1})})};
+                     return stacked(make_dense({3, 6}, 4, {}, t), make_dense({5, 6}, 4, {}, t));
                    }});
   cases.push_back({"StackedConvOfTwoSizes", [](at::ScalarType t) {
                      const ConvGeometry geometry{3, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1};
-                     const auto a = make_conv({2, 2, 5, 4}, geometry, {}, t);
-                     const auto b = make_conv({1, 2, 7, 6}, geometry, {}, t);
-                     return TransferInstance{
-                         std::make_shared<StackedTransfer>(
-                             std::vector{a.transfer, b.transfer},
-                             std::vector{a.grad_output.sizes().vec(), b.grad_output.sizes().vec()}),
-                         at::cat({a.grad_output.reshape({-1}), b.grad_output.reshape({-1})})};
+                     return stacked(make_conv({2, 2, 5, 4}, geometry, {}, t), make_conv({1, 2, 7, 6}, geometry, {}, t));
+                   }});
+  cases.push_back({"StackedConvTransposeOfTwoSizes", [](at::ScalarType t) {
+                     const ConvGeometry geometry{4, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 2};
+                     return stacked(
+                         make_conv_transpose({2, 2, 3, 2}, {geometry, {0, 0}}, {}, t),
+                         make_conv_transpose({1, 2, 4, 3}, {geometry, {1, 0}}, {}, t));
                    }});
   return cases;
 }

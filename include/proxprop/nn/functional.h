@@ -29,6 +29,23 @@ PROXPROP_API at::Tensor conv(
     const ConvArguments& arguments = {},
     const ProximalOptions& options = {});
 
+/// Geometry of a transposed convolution, as in torch.nn.functional.conv_transpose; one value stands for all dimensions.
+struct ConvTransposeArguments {
+  std::vector<int64_t> stride{1};
+  std::vector<int64_t> padding{0};
+  std::vector<int64_t> output_padding{0};
+  std::vector<int64_t> dilation{1};
+  int64_t groups = 1;
+};
+
+/// Stateless twin of `ConvTranspose1d`, `ConvTranspose2d`, `ConvTranspose3d`; the number of dimensions is the weight's.
+PROXPROP_API at::Tensor conv_transpose(
+    const at::Tensor& input,
+    const at::Tensor& weight,
+    const at::Tensor& bias,
+    const ConvTransposeArguments& arguments = {},
+    const ProximalOptions& options = {});
+
 /// V itself for z = a W^T + b, from the layer's input [*, in] and g = dJ/dz [*, out]: {weight [out, in], bias [out]},
 /// or {weight} when `bias` is false.
 PROXPROP_API ProximalStep linear_direction(
@@ -40,6 +57,16 @@ PROXPROP_API ProximalStep conv_direction(
     const at::Tensor& grad_output,
     std::vector<int64_t> kernel_size,
     const ConvArguments& arguments = {},
+    const ProximalOptions& options = {},
+    bool bias = true);
+
+/// V itself for a transposed convolution, from the layer's input [N, C, *] and g = dJ/dz [N, O, *']: the weight's part
+/// has shape [C, O / groups, *kernel_size].
+PROXPROP_API ProximalStep conv_transpose_direction(
+    const at::Tensor& input,
+    const at::Tensor& grad_output,
+    std::vector<int64_t> kernel_size,
+    const ConvTransposeArguments& arguments = {},
     const ProximalOptions& options = {},
     bool bias = true);
 

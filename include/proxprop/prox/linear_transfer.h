@@ -29,8 +29,8 @@ struct SampleMatrix {
 ///
 /// theta is a list of tensors, one per trained parameter, in the parameters' own shapes. A subclass must give `apply`,
 /// `adjoint` and `parameter_shapes`; with `dimensions` it also says that the parameters are the rows of one matrix
-/// ([O, d]: every parameter flattened behind its first dimension, side by side), and then may offer a Gram matrix or
-/// the sample matrix itself, which the cheaper routes need. See `check_adjoint` to test a new one.
+/// ([O, d], see `parameter_rows`), and then may offer a Gram matrix or the sample matrix itself, which the cheaper
+/// routes need. See `check_adjoint` to test a new one.
 class PROXPROP_API LinearTransfer {
  public:
   virtual ~LinearTransfer() = default;
@@ -56,6 +56,14 @@ class PROXPROP_API LinearTransfer {
 
   /// Unset where theta is not the matrix of a sample product (then only matrix-free routes work).
   virtual std::optional<Dimensions> dimensions() const { return std::nullopt; }
+
+  /// theta as the matrix of the sample product, one block [groups, O / groups, *] per parameter; side by side they make
+  /// d columns. And back. Default: every parameter flattened behind its first dimension. Need `dimensions`.
+  virtual std::vector<at::Tensor> parameter_rows(at::TensorList theta) const;
+  virtual std::vector<at::Tensor> parameters_from_rows(at::TensorList rows) const;
+
+  /// Operations that `apply` costs, for the planner. Default: those of the product with the sample matrix.
+  virtual double apply_flops() const;
 
   /// G = A^T A, float64, [groups, d, d], the bias last. Only called when `has_feature_gram()`.
   virtual bool has_feature_gram() const { return false; }

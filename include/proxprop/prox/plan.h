@@ -15,6 +15,7 @@ struct Problem {
   std::optional<Dimensions> dimensions;
   bool has_sample_matrix = false;
   bool has_feature_gram = false;
+  double apply_flops = 0;
   double sample_gram_flops = 0;
   double feature_gram_flops = 0;
   double sample_matrix_bytes = 0;
@@ -28,7 +29,7 @@ struct RouteCost {
   bool fits = true;     ///< within the memory limit
   double flops = 0;     ///< beyond the gradient that backpropagation computes anyway
   double bytes = 0;     ///< extra memory at its peak
-  double relative = 0;  ///< flops / flops of forward and backward (6 S d O)
+  double relative = 0;  ///< flops / flops of forward and backward, three times `apply_flops`
 };
 
 /// The chosen route, and why.

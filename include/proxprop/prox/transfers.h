@@ -79,6 +79,46 @@ class PROXPROP_API ConvTransfer final : public LinearTransfer {
   std::vector<int64_t> output_size_;  ///< spatial
 };
 
+/// Geometry of a transposed convolution: that of the convolution of which it is the adjoint in the input, and what the
+/// output has beyond the smallest size for which that convolution gives the input's.
+struct ConvTransposeGeometry : ConvGeometry {
+  std::vector<int64_t> output_padding;
+};
+
+/// A transposed convolution as torch.nn.functional.conv_transpose1d/2d/3d computes it. Input [N, C, *], output
+/// [N, O, *'], weight [C, O / groups, *kernel]; `out_channels` is O. Its Grams are put together from those of ordinary
+/// convolutions with stride 1, one per phase of the output: the zeros of an upsampled input are not paid for.
+class PROXPROP_API ConvTransposeTransfer final : public LinearTransfer {
+ public:
+  ConvTransposeTransfer(const at::Tensor& input, ConvTransposeGeometry geometry, Trained trained);
+
+  std::vector<std::vector<int64_t>> parameter_shapes() const override;
+  at::Tensor apply(at::TensorList theta) const override;
+  std::vector<at::Tensor> adjoint(const at::Tensor& z) const override;
+  std::vector<at::Tensor> accurate_adjoint(const at::Tensor& z) const override;
+  std::vector<at::Tensor> parameter_rows(at::TensorList theta) const override;
+  std::vector<at::Tensor> parameters_from_rows(at::TensorList rows) const override;
+  std::optional<std::vector<int64_t>> output_shape() const override;
+  std::optional<Dimensions> dimensions() const override;
+  double apply_flops() const override;
+  bool has_feature_gram() const override { return true; }
+  at::Tensor feature_gram() const override;
+  double feature_gram_flops() const override;
+  bool has_sample_matrix() const override { return true; }
+  SampleMatrix sample_matrix() const override;
+  double sample_matrix_bytes() const override;
+  at::Tensor output_rows(const at::Tensor& z) const override;
+  at::Tensor output_from_rows(const at::Tensor& rows) const override;
+  at::Tensor sample_gram() const override;
+  double sample_gram_flops() const override;
+
+ private:
+  at::Tensor input_;
+  ConvTransposeGeometry geometry_;
+  Trained trained_;
+  std::vector<int64_t> output_size_;  ///< spatial
+};
+
 /// Any linear map, given by its two functions. One line makes a proximal step for it; `check_adjoint` tests the pair.
 class PROXPROP_API FunctionTransfer final : public LinearTransfer {
  public:
@@ -112,6 +152,9 @@ class PROXPROP_API StackedTransfer final : public LinearTransfer {
   std::optional<std::vector<int64_t>> output_shape() const override;
   int64_t row_count(const at::Tensor& z) const override;
   std::optional<Dimensions> dimensions() const override;
+  std::vector<at::Tensor> parameter_rows(at::TensorList theta) const override;
+  std::vector<at::Tensor> parameters_from_rows(at::TensorList rows) const override;
+  double apply_flops() const override;
   bool has_feature_gram() const override;
   at::Tensor feature_gram() const override;
   double feature_gram_flops() const override;
