@@ -49,6 +49,8 @@ class Network {
   at::Tensor run_chain(int64_t index, const at::Tensor& z) const;
   /// True where a stage draws random numbers.
   bool random() const;
+  /// Throws c10::Error unless there is a layer, and nothing behind the last one.
+  void check_complete() const;
 
   /// A copy with parameters and buffers of its own.
   Network copy(at::ScalarType dtype) const;

@@ -24,6 +24,9 @@ struct Batch {
 struct SweepOptions {
   double tau = 1;       ///< step size of all blocks
   Penalties penalties;  ///< empty: rho = gamma = 1 / tau
+
+  /// The penalties, the default filled in. Throws c10::Error for numbers that are not positive and finite.
+  Penalties checked_penalties(int64_t hidden_layers) const;
 };
 
 /// What one sweep did. New values are old values less displacements; new parameters are old ones less tau times the
