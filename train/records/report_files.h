@@ -11,5 +11,7 @@ extern const std::string_view page_elements_js;
 extern const std::string_view report_common_js;
 extern const std::string_view report_page_js;
 extern const std::string_view report_curves_js;
+extern const std::string_view spectrum_template_html;
+extern const std::string_view spectrum_page_js;
 
 }  // namespace proxprop::train::report_files
