@@ -1,6 +1,7 @@
 #pragma once
 // One function per proposition. What is under test is an argument, so that a test can hand in a broken one.
 
+#include "lab/sweep.h"
 #include "lab/verify/dense.h"
 #include "lab/verify/row.h"
 
@@ -15,6 +16,10 @@ namespace proxprop::verify {
 /// Gives the proximal direction; `proximal_direction` has this form.
 using DirectionRule = std::function<ProximalStep(const LinearTransfer&, const at::Tensor&, const ProximalOptions&)>;
 
+/// One iteration of Algorithm 1 or 2; `lab::sweep` has this form.
+using SweepRule = std::function<lab::Sweep(
+    const lab::Network&, const lab::Batch&, const lab::Loss&, const lab::StepRules&, const lab::SweepOptions&)>;
+
 /// What the propositions are checked on.
 struct Problem {
   Batch data;
@@ -24,6 +29,12 @@ struct Problem {
 
 /// `data` holds at least 500 records.
 Problem make_problem(const Batch& data, uint64_t seed);
+
+/// Algorithm 1 with rho = gamma = 1 / tau is gradient descent, eq. 2: its updates against autograd.
+std::vector<Row> check_proposition_1(const Problem& problem, const SweepRule& sweep);
+
+/// Algorithm 2 takes the steps of eq. 13, and eq. 12 for the output layer.
+std::vector<Row> check_algorithm_2(const Problem& problem, const SweepRule& sweep);
 
 /// V = (I / tau_theta + phi* phi)^-1 dJ/dtheta by every route, against a dense solve.
 std::vector<Row> check_proposition_2(const Problem& problem, const DirectionRule& direction);

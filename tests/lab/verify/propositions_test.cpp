@@ -127,6 +127,31 @@ INSTANTIATE_TEST_SUITE_P(
     Verify, EveryProposition, ::testing::ValuesIn(propositions()),
     [](const auto& instance) { return instance.param.name; });
 
+lab::Sweep wrong_penalties(
+    const lab::Network& network, const lab::Batch& batch, const lab::Loss& loss, const lab::StepRules& rules,
+    lab::SweepOptions options) {
+  options.penalties = lab::Penalties::uniform(network.hidden_count(), (1 + 1e-9) / options.tau);
+  return lab::sweep(network, batch, loss, rules, options);
+}
+
+lab::Sweep sweep_with_another_step_size(
+    const lab::Network& network, const lab::Batch& batch, const lab::Loss& loss, const lab::StepRules&,
+    const lab::SweepOptions& options) {
+  return lab::sweep(network, batch, loss, lab::algorithm_2({.tau_theta = 0.06}), options);
+}
+
+TEST(Proposition1, PenaltiesOtherThanOneOverTauAreCaught) {
+  EXPECT_GT(failures(check_proposition_1(problem(), wrong_penalties)), 0);
+}
+
+TEST(Proposition1, AProximalStepInPlaceOfTheExplicitOneIsCaught) {
+  EXPECT_GT(failures(check_proposition_1(problem(), sweep_with_another_step_size)), 0);
+}
+
+TEST(Proposition2, AnAlgorithmWithAWrongTauIsCaught) {
+  EXPECT_GT(failures(check_algorithm_2(problem(), sweep_with_another_step_size)), 0);
+}
+
 TEST(Proposition2, AWrongTauIsCaught) {
   EXPECT_GT(failures(check_proposition_2(problem(), wrong_tau)), 0);
 }
