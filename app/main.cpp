@@ -3,9 +3,11 @@
 #include "app/commands/bench.h"
 #include "app/commands/compare.h"
 #include "app/commands/data.h"
+#include "app/commands/hessian.h"
 #include "app/commands/info.h"
 #include "app/commands/report.h"
 #include "app/commands/train.h"
+#include "app/commands/verify.h"
 #include "app/errors.h"
 #include "app/exit_codes.h"
 #include "app/suggest.h"
@@ -79,7 +81,9 @@ int run(int argc, char** argv) {
   InfoCommand info(root);
   DataCommand data(root);
   BenchCommand bench(root);
-  const std::array<Command*, 6> commands = {&train, &compare, &report, &info, &data, &bench};
+  VerifyCommand verify(root);
+  HessianCommand hessian(root);
+  const std::array<Command*, 8> commands = {&train, &compare, &report, &info, &data, &bench, &verify, &hessian};
   Session session;
   session.command_line.assign(argv, argv + argc);
   add_session_flags(root, session);
@@ -97,7 +101,8 @@ int run(int argc, char** argv) {
     if (command->app->parsed())
       return command->run(session);
   }
-  throw UsageError("a command is needed: train, compare, report, info, data or bench; see proxprop --help");
+  throw UsageError(
+      "a command is needed: train, compare, report, info, data, bench, verify or hessian; see proxprop --help");
 }
 
 }  // namespace

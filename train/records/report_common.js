@@ -1,8 +1,6 @@
 "use strict";
-// What the scripts of the report share: the data, the state of the controls, words for numbers, colours of the runs.
-// Whatever comes from files enters the page as text, never as markup.
+// What the scripts of the report share: the state of the controls, words for numbers, colours of the runs.
 
-const data = JSON.parse(document.getElementById("report-data").textContent);
 const runs = data.runs;
 const baseline = runs[data.baseline];
 const state = {
@@ -12,27 +10,9 @@ const state = {
   hidden: new Set()
 };
 
-const byId = (id) => document.getElementById(id);
-
-function element(tag, attributes, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes || {})) {
-    if (name === "style")
-      node.style.setProperty("--color", value);
-    else
-      node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-}
-
-const known = (value) => typeof value === "number";
-const or = (value, text) => (known(value) ? text(value) : "\u2013");
-
 const loss = (value) => or(value, (v) => (v !== 0 && Math.abs(v) < 1e-3 ? v.toExponential(2) : v.toPrecision(4)));
 const percent = (value) => or(value, (v) => (100 * v).toFixed(2) + "\u202f%");
 const times = (value) => or(value, (v) => (v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v.toFixed(2)) + "\u00d7");
-const grouped = (value) => value.toLocaleString("en-US");
 
 function duration(value) {
   return or(value, (v) => {
@@ -60,5 +40,4 @@ runs.forEach((run) => {
   run.dash = run === neutral ? "solid" : dashes[Math.floor(place / 7) % 4];
   run.symbol = run === neutral ? "x" : symbols[place % 7];
 });
-const styleOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const swatch = (run) => element("span", {class: "swatch", style: "var(" + run.color + ")", "aria-hidden": "true"});

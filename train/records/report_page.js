@@ -96,27 +96,6 @@ function card(run) {
 
 // ---- tables
 
-// columns: {name, cell(row) -> string | Node, kind: class of the cell, best: (row) -> number, to be largest}
-function table(label, columns, rows, caption) {
-  const head = element("tr", {}, ...columns.map((c) => element("th", {scope: "col", class: c.kind || ""}, c.name)));
-  const body = element("tbody", {});
-  const bests = columns.map((c) => (c.best && rows.length > 1 ? Math.max(...rows.map(c.best).filter(known)) : NaN));
-  for (const row of rows) {
-    const line = element("tr", {});
-    columns.forEach((c, i) => {
-      const best = c.best && known(c.best(row)) && c.best(row) === bests[i];
-      const attributes = {class: (c.kind || "") + (best ? " best" : "")};
-      const content = c.cell(row);
-      line.append(
-          i === 0 ? element("th", {scope: "row", class: c.kind || ""}, ...[content].flat()) :
-                    element("td", attributes, ...[content].flat()));
-    });
-    body.append(line);
-  }
-  const node = element("table", {}, caption ? element("caption", {}, caption) : null, element("thead", {}, head), body);
-  return element("div", {class: "scroll", role: "region", "aria-label": label, tabindex: "0"}, node);
-}
-
 function resultsTable() {
   const s = (run) => run.summary;
   const target = loss(baseline.summary.final_train_loss);

@@ -47,6 +47,8 @@ class PROXPROP_API LinearMapImpl : public torch::nn::Cloneable<LinearMapImpl>, p
   /// for a map that is linear in theta.
   double check_linear(const at::Tensor& input) const;
 
+  const Phi& phi() const { return phi_; }
+
   LinearMapOptions options;
 
  private:

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace proxprop::lab {
+
+/// L_y of eq. 1 as a function of the network's output [N, C]; a mean over the batch.
+class Loss {
+ public:
+  virtual ~Loss() = default;
+  /// A scalar, in the dtype of the output.
+  virtual at::Tensor value(const at::Tensor& output, const at::Tensor& targets) const = 0;
+  virtual at::Tensor gradient(const at::Tensor& output, const at::Tensor& targets) const = 0;
+  /// The gradient of the Moreau envelope min_x L(x) + |x - output|^2 / (2 smoothing): (output - x) / smoothing at the
+  /// minimiser x, which is also the gradient of L at x. Tends to `gradient` for smoothing -> 0.
+  virtual at::Tensor envelope_gradient(const at::Tensor& output, const at::Tensor& targets, double smoothing) const = 0;
+};
+
+/// Softmax cross-entropy; targets: class indices [N]. The envelope takes one Newton iteration in one number per record.
+class CrossEntropy final : public Loss {
+ public:
+  at::Tensor value(const at::Tensor& output, const at::Tensor& targets) const override;
+  at::Tensor gradient(const at::Tensor& output, const at::Tensor& targets) const override;
+  at::Tensor envelope_gradient(const at::Tensor& output, const at::Tensor& targets, double smoothing) const override;
+};
+
+/// |output - target|^2 / 2; targets [N, C]. The envelope has a closed form.
+class SquaredError final : public Loss {
+ public:
+  at::Tensor value(const at::Tensor& output, const at::Tensor& targets) const override;
+  at::Tensor gradient(const at::Tensor& output, const at::Tensor& targets) const override;
+  at::Tensor envelope_gradient(const at::Tensor& output, const at::Tensor& targets, double smoothing) const override;
+};
+
+}  // namespace proxprop::lab
