@@ -15,6 +15,7 @@ MAY_USE = {
     "src/prox/kernels": set(),
     "src/autograd": {"src/prox"},
     "src/nn": {"src/prox", "src/autograd"},
+    "src/torch_library": {"src/autograd"},
     "train/data": set(),
     "train/records": {"train"},   # the events and the configuration
     "train": {"train/data", "train/records"},
