@@ -153,3 +153,10 @@ def test_wrong_arguments_are_named():
         proxprop.linear_direction(a, g[:5], tau_theta=1)
     with pytest.raises(ValueError, match="2 spatial dimensions need 2 values"):
         proxprop.conv_direction(torch.randn(1, 2, 5, 5), torch.randn(1, 2, 3, 3), (3, 3, 3), tau_theta=1)
+
+
+def test_mean_scaling_is_sum_scaling_with_both_step_sizes_changed():
+    a, g = normal(7, 5), normal(7, 3)
+    by_sum, _ = proxprop.linear_direction(a, g, tau_theta=0.3)
+    by_mean, _ = proxprop.linear_direction(a, g, tau_theta=0.3 * 7, scaling="mean")
+    assert relative_error(by_mean, 7 * by_sum) < 1e-12
