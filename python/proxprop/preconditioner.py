@@ -108,7 +108,8 @@ class Preconditioner:
                 weight = id(candidate.own_parameters[0])
                 layer = self._layers.setdefault(weight, _Layer(candidate.name, candidate.module, **own))
                 check_step(_value(layer.tau_theta, 0), layer.solver, layer.scaling)
-                self._hooks.append(candidate.module.register_forward_hook(_watch(layer, candidate.module)))
+                hook = _watch(layer, candidate.module)
+                self._hooks.append(candidate.module.register_forward_hook(hook, with_kwargs=True))
 
     @torch.no_grad()
     def step(self) -> None:
@@ -170,12 +171,12 @@ def _value(schedule: Schedule, step: int) -> float:
     return schedule(step) if callable(schedule) else schedule
 
 
-def _watch(layer: _Layer, watched: Module) -> Callable[[Module, tuple[Tensor, ...], Tensor], None]:
-    def hook(module: Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+def _watch(layer: _Layer, watched: Module) -> Callable[[Module, tuple[Tensor, ...], dict[str, Tensor], Tensor], None]:
+    def hook(module: Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor) -> None:
         # A deep copy of the model brings this hook along.
         trained = module is watched and any(p.requires_grad for p in module.parameters(recurse=False))
         if trained and output.requires_grad:
-            input = inputs[0].detach()
+            input = (inputs[0] if inputs else named["input"]).detach()
             output.register_hook(lambda grad_output: layer.leave(input, grad_output))  # type: ignore[no-untyped-call]
 
     return hook

@@ -116,7 +116,7 @@ def test_evaluation_and_unreached_layers_are_left_alone():
     model["unused"](a)  # recorded, never run backward
     with torch.no_grad():
         model["used"](a)
-    model["head"](model["used"](a)).sum().backward()
+    model["head"](model["used"](input=a)).sum().backward()
     preconditioner.step()
     assert model["unused"].weight.grad is None
     weight, _ = proxprop.linear_direction(a, model["head"].weight.sum(0).expand(5, 4), tau_theta=1.0)
