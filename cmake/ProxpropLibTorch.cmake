@@ -8,6 +8,16 @@ if(TARGET proxprop::libtorch)
   return()
 endif()
 
+# A wheel is built against the torch of the Python that builds it.
+if(NOT PROXPROP_TORCH_DIR AND SKBUILD)
+  find_package(Python REQUIRED COMPONENTS Interpreter)
+  execute_process(
+    COMMAND "${Python_EXECUTABLE}" -c
+      "import importlib.util as u; print(u.find_spec('torch').submodule_search_locations[0], end='')"
+    OUTPUT_VARIABLE _proxprop_torch_dir)
+  set(PROXPROP_TORCH_DIR "${_proxprop_torch_dir}" CACHE PATH "LibTorch tree with include/ and lib/ (the wheel's torch folder)" FORCE)
+endif()
+
 if(NOT PROXPROP_TORCH_DIR)
   file(GLOB _proxprop_torch_dirs LIST_DIRECTORIES true
     "${CMAKE_CURRENT_LIST_DIR}/../.venv/lib/python3*/site-packages/torch"
@@ -39,5 +49,7 @@ set_target_properties(proxprop::libtorch PROPERTIES
     "${PROXPROP_TORCH_DIR}/include;${PROXPROP_TORCH_DIR}/include/torch/csrc/api/include"
   INTERFACE_LINK_LIBRARIES
     "${PROXPROP_TORCH_DIR}/lib/libtorch_cpu.so;${PROXPROP_TORCH_DIR}/lib/libc10.so"
-  INTERFACE_LINK_OPTIONS "-Wl,-rpath,${PROXPROP_TORCH_DIR}/lib"
   INTERFACE_COMPILE_FEATURES cxx_std_20)
+if(NOT SKBUILD)  # a wheel names the torch folder beside it, not the one that it was built against
+  set_target_properties(proxprop::libtorch PROPERTIES INTERFACE_LINK_OPTIONS "-Wl,-rpath,${PROXPROP_TORCH_DIR}/lib")
+endif()

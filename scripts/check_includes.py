@@ -18,6 +18,7 @@ MAY_USE = {
     "lab": set(),                 # the public headers of the core
     "lab/verify": {"lab"},
     "lab/spectrum": set(),
+    "src/torch_library": {"src/autograd"},
     "train/data": set(),
     "train/records": {"train"},   # the events and the configuration
     "train": {"train/data", "train/records", "lab"},

@@ -1,9 +1,15 @@
 #!/usr/bin/env bash
 # Installs what is missing and builds: Debian packages (scripts/apt-packages.txt), the pinned wheels (requirements.txt)
 # in .venv, then the CMake preset given as the first argument (default: release), or only the targets that follow it.
+# Before the preset, --python adds what `import torch` and the Python tests need (requirements-python.txt, 3 GB more).
 # Run again with nothing changed, it only asks Ninja whether anything is to do.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+requirements=(requirements.txt)
+if [[ ${1:-} == --python ]]; then
+  requirements+=(requirements-python.txt)
+  shift
+fi
 preset=${1:-release}
 step="start"
 trap 'echo "proxprop setup: step \"$step\" failed (line $LINENO). $hint" >&2' ERR
@@ -28,7 +34,6 @@ fi
 step="Python environment .venv"
 hint="Remove .venv and try again; python3-venv must be installed."
 python=/usr/bin/python3
-stamp=.venv/requirements.installed
 # A venv does not survive being moved or copied, nor its Python going away: a stale one is rebuilt.
 made_as=$(sed -n 's/^command = .* -m venv //p' .venv/pyvenv.cfg 2>/dev/null || true)
 if { [[ -n $made_as ]] && [[ $(readlink -m "$made_as") != "$(readlink -m .venv)" ]]; } ||
@@ -36,12 +41,15 @@ if { [[ -n $made_as ]] && [[ $(readlink -m "$made_as") != "$(readlink -m .venv)"
   rm -rf .venv
   "$python" -m venv .venv
 fi
-if ! cmp -s requirements.txt "$stamp"; then
-  step="LibTorch and Plotly from PyPI"
-  hint="Needs a reachable PyPI and about 2.5 GB of disk; run again to go on."
-  .venv/bin/python -m pip install --disable-pip-version-check --no-deps -r requirements.txt
-  cp requirements.txt "$stamp"
-fi
+for file in "${requirements[@]}"; do
+  stamp=.venv/${file%.txt}.installed
+  if ! cmp -s "$file" "$stamp"; then
+    step="packages of $file from PyPI"
+    hint="Needs a reachable PyPI and disk (2.5 GB for requirements.txt, 3 GB for requirements-python.txt); run again to go on."
+    .venv/bin/python -m pip install --disable-pip-version-check --no-deps -r "$file"
+    cp "$file" "$stamp"
+  fi
+done
 
 step="CMake configuration ($preset)"
 hint="Remove build/$preset and try again."

@@ -1,3 +1,4 @@
+#include "autograd/solve_precision.h"
 #include "autograd/transfer_function.h"
 
 #include <ATen/ATen.h>
@@ -20,7 +21,7 @@ class LinearFunction final : public TransferFunction {
   std::shared_ptr<const LinearTransfer> transfer(
       const at::Tensor& input, at::TensorList parameters, const TrainedMask& trained) const override {
     return std::make_shared<DenseTransfer>(
-        input, parameters[0].size(0), Trained{trained[0], trained.size() > 1 && trained[1]});
+        in_solve_precision(input), parameters[0].size(0), Trained{trained[0], trained.size() > 1 && trained[1]});
   }
 };
 

@@ -1,5 +1,7 @@
 #include "autograd/linear_map_function.h"
 
+#include "autograd/solve_precision.h"
+
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -43,12 +45,12 @@ class LinearMapFunction final : public TransferFunction {
     std::vector<std::vector<int64_t>> shapes;
     std::vector<at::Tensor> zeros;
     for (size_t i = 0; i < parameters.size(); ++i) {
-      zeros.push_back(at::zeros_like(parameters[i]).detach());
+      zeros.push_back(in_solve_precision(at::zeros_like(parameters[i]).detach()));
       if (trained[i]) {
         shapes.push_back(parameters[i].sizes().vec());
       }
     }
-    const auto constant_input = input.detach();
+    const auto constant_input = in_solve_precision(input.detach());
     auto apply = [phi = phi_, zeros, trained, constant_input](at::TensorList theta) {
       at::NoGradGuard no_grad;
       return phi(place(theta, zeros, trained), constant_input);

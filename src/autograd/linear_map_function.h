@@ -9,6 +9,6 @@ namespace proxprop::autograd {
 using Phi = std::function<at::Tensor(at::TensorList theta, const at::Tensor& input)>;
 
 /// A map given by phi alone; its two adjoints come from autograd.
-TransferFunctionPtr linear_map_function(Phi phi);
+PROXPROP_API TransferFunctionPtr linear_map_function(Phi phi);
 
 }  // namespace proxprop::autograd

@@ -1,5 +1,7 @@
 #include "autograd/parameter_tracker.h"
 
+#include "autograd/solve_precision.h"
+
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/graph_task.h>
@@ -13,13 +15,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 namespace {
-
-void refuse_create_graph() {
-  TORCH_CHECK(
-      !at::GradMode::is_enabled(),
-      "proxprop: the proximal direction is not differentiable; call backward without create_graph, or set the layer's "
-      "solver to Gradient for higher derivatives");
-}
 
 template <typename T>
 at::IValue capsule(const c10::intrusive_ptr<T>& pointer) {
@@ -117,10 +112,10 @@ class UseTransfer : public torch::autograd::Function<UseTransfer> {
     // First what may throw: what a failed pass has left would be held until the session ends.
     variable_list gradients(3 + parameters.size());
     if (context->needs_input_grad(0)) {
-      gradients[0] = function->input_gradient(grad_output, input, parameters);
+      gradients[0] = input_gradient(*function, grad_output, input, parameters);
     }
     if (any_parameter) {
-      session->leave({function->transfer(input, parameters, session->trained()), grad_output});
+      session->leave({function->transfer(input, parameters, session->trained()), in_solve_precision(grad_output)});
     }
     return gradients;
   }
@@ -218,6 +213,26 @@ void ParameterTracker::reset() {
   current_ = {};
   parameters_.clear();
   versions_.clear();
+}
+
+void refuse_create_graph() {
+  TORCH_CHECK(
+      !at::GradMode::is_enabled(),
+      "proxprop: the proximal direction is not differentiable; call backward without create_graph, or set the layer's "
+      "solver to Gradient for higher derivatives");
+}
+
+at::Tensor input_gradient(
+    const TransferFunction& function,
+    const at::Tensor& grad_output,
+    const at::Tensor& input,
+    at::TensorList parameters) {
+  const auto dtype = grad_output.scalar_type();
+  std::vector<at::Tensor> converted;
+  for (const auto& parameter : parameters) {
+    converted.push_back(parameter.to(dtype));
+  }
+  return function.input_gradient(grad_output, input.to(dtype), converted);
 }
 
 at::Tensor apply_transfer(

@@ -22,7 +22,7 @@ namespace proxprop::autograd {
 using StepObserver = std::function<void(const StepSummary&)>;
 
 /// What the uses of one alias leave for its solve node, kept apart per backward pass.
-class Session final : public torch::CustomClassHolder {
+class PROXPROP_API Session final : public torch::CustomClassHolder {
  public:
   Session(
       ProximalOptions options, TrainedMask trained, StepObserver observer, std::shared_ptr<SolverState> solver_state);
@@ -63,7 +63,7 @@ struct TrackedParameters {
 };
 
 /// Per layer: hands out the same aliases until a backward pass has used them or the parameters or options changed.
-class ParameterTracker {
+class PROXPROP_API ParameterTracker {
  public:
   TrackedParameters track(
       const std::vector<at::Tensor>& parameters, const ProximalOptions& options, const StepObserver& observer);
@@ -82,8 +82,18 @@ class ParameterTracker {
   std::vector<int64_t> versions_;
 };
 
+/// Called in backward: throws where the caller wants to differentiate V.
+PROXPROP_API void refuse_create_graph();
+
+/// dJ/da in the dtype of `grad_output`: under autocast the forward pass, and so g, is narrower than the parameters.
+PROXPROP_API at::Tensor input_gradient(
+    const TransferFunction& function,
+    const at::Tensor& grad_output,
+    const at::Tensor& input,
+    at::TensorList parameters);
+
 /// One use of a layer: phi(theta, a) with the backward described above.
-at::Tensor apply_transfer(
+PROXPROP_API at::Tensor apply_transfer(
     const TransferFunctionPtr& function, const at::Tensor& input, const TrackedParameters& parameters);
 
 }  // namespace proxprop::autograd

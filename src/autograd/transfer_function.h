@@ -15,7 +15,7 @@ namespace proxprop::autograd {
 using TrainedMask = std::vector<bool>;
 
 /// A layer's transfer phi(theta, a) as autograd needs it. Stateless: options, no tensors.
-class TransferFunction : public torch::CustomClassHolder {
+class PROXPROP_API TransferFunction : public torch::CustomClassHolder {
  public:
   /// z = phi(theta, a); frozen parameters and constants included.
   virtual at::Tensor forward(const at::Tensor& input, at::TensorList parameters) const = 0;
@@ -30,10 +30,10 @@ class TransferFunction : public torch::CustomClassHolder {
 using TransferFunctionPtr = c10::intrusive_ptr<TransferFunction>;
 
 /// z = a W^T + b; parameters {weight} or {weight, bias}.
-TransferFunctionPtr linear_function();
+PROXPROP_API TransferFunctionPtr linear_function();
 /// Convolution with zero padding; parameters {weight} or {weight, bias}.
-TransferFunctionPtr conv_function(ConvGeometry geometry);
+PROXPROP_API TransferFunctionPtr conv_function(ConvGeometry geometry);
 /// Transposed convolution; parameters {weight} or {weight, bias}.
-TransferFunctionPtr conv_transpose_function(ConvTransposeGeometry geometry);
+PROXPROP_API TransferFunctionPtr conv_transpose_function(ConvTransposeGeometry geometry);
 
 }  // namespace proxprop::autograd

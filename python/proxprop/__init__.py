@@ -1,0 +1,35 @@
+"""Proximal backpropagation for PyTorch.
+
+Proximal layers hand the optimizer, in place of the gradient, the direction
+
+    V = (I / tau_theta + phi* phi)^-1 dJ/dtheta
+
+(Frerix, Möllenhoff, Moeller, Cremers: Proximal Backpropagation, ICLR 2018). Model, loss, optimizer and loop stay as
+they are:
+
+>>> import proxprop
+>>> proxprop.convert(model, tau_theta=0.05)
+"""
+
+from proxprop import nn
+from proxprop._build_info import version as __version__
+from proxprop.conversion import Conversion, ConvertedLayer, convert, revert
+from proxprop.functional import conv_direction, linear_direction
+from proxprop.preconditioner import Preconditioner
+from proxprop.solvers import CG, Exact, Gradient, Solver
+
+__all__ = [
+    "CG",
+    "Conversion",
+    "ConvertedLayer",
+    "Exact",
+    "Gradient",
+    "Preconditioner",
+    "Solver",
+    "__version__",
+    "conv_direction",
+    "convert",
+    "linear_direction",
+    "nn",
+    "revert",
+]

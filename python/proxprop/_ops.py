@@ -1,0 +1,27 @@
+"""Loads the operators `torch.ops.proxprop` of the C++ library."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from proxprop._build_info import torch_version
+
+# torch.ops and torch.classes are filled at run time, which no type checker sees.
+_torch_ops = cast(Any, torch.ops)
+_LIBRARY = Path(__file__).parent / "lib" / "libproxprop_torch.so"
+
+
+def _load() -> None:
+    installed = torch.__version__.split("+")[0]
+    if installed != torch_version:
+        raise ImportError(
+            f"proxprop was built for torch {torch_version}, but torch {installed} is installed; "
+            "install that version, or build proxprop again: pip install . --no-build-isolation"
+        )
+    _torch_ops.load_library(_LIBRARY)
+
+
+_load()
+ops = _torch_ops.proxprop
+ParameterTracker = cast(Any, torch.classes).proxprop.ParameterTracker

@@ -1,0 +1,133 @@
+"""Which layers of a model can take a proximal step, and why the others cannot."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch.nn import Module, Parameter
+
+import proxprop.nn as proximal
+
+Filter = Callable[[str, Module], bool]
+
+PROXIMAL_CLASSES: dict[type[Module], type[proximal.ProximalLayer]] = {
+    torch.nn.Linear: proximal.Linear,
+    torch.nn.Conv1d: proximal.Conv1d,
+    torch.nn.Conv2d: proximal.Conv2d,
+    torch.nn.Conv3d: proximal.Conv3d,
+}
+# Modules that hold a linear map which is reached in another way than by calling a layer of the classes above.
+_OTHER_LINEAR_MAPS = (
+    torch.nn.modules.conv._ConvNd,
+    torch.nn.Linear,
+    torch.nn.Bilinear,
+    torch.nn.Embedding,
+    torch.nn.EmbeddingBag,
+    torch.nn.MultiheadAttention,
+    torch.nn.RNNBase,
+    torch.nn.RNNCellBase,
+)
+
+
+@dataclass
+class Candidate:
+    """One module with parameters of its own."""
+
+    name: str
+    module: Module
+    reason: str = ""  # why it stays as it is; empty for a layer that takes the step
+    by_choice: bool = False  # whether that is the default's or the caller's choice rather than a limit
+    tied: list["Candidate"] = field(default_factory=list)  # those that share all its parameters, itself included
+
+    @property
+    def taken(self) -> bool:
+        return not self.reason
+
+    @property
+    def own_parameters(self) -> list[Parameter]:
+        return _own_parameters(self.module)
+
+
+def select(model: Module, chosen: Filter | None) -> list[Candidate]:
+    """Every module of `model` that has parameters of its own, in the order of `named_modules`.
+
+    Without `chosen` all possible layers are taken but the output layer: the last linear one in that order.
+    """
+    candidates = [Candidate(name, module) for name, module in model.named_modules() if _own_parameters(module)]
+    owners: dict[int, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        for parameter in candidate.own_parameters:
+            owners[id(parameter)].append(candidate)
+    maps = tuple(f"{name}." for name, module in model.named_modules() if isinstance(module, proximal.LinearMap))
+    for candidate in candidates:
+        candidate.by_choice = candidate.name.startswith(maps)
+        inside = "part of a LinearMap, which takes the step" if candidate.by_choice else ""
+        candidate.reason = inside or _limit(candidate.module) or _tie_limit(candidate, owners)
+        candidate.tied = owners[id(candidate.own_parameters[0])]
+    _choose(candidates, chosen)
+    return candidates
+
+
+def _choose(candidates: list[Candidate], chosen: Filter | None) -> None:
+    output = next((c for c in reversed(candidates) if holds_linear_map(c.module)), None)
+    possible = [c for c in candidates if c.taken]
+    for candidate in possible:
+        if chosen is None and candidate is output:
+            candidate.reason = "output layer: its step stays explicit (eq. 8 and 12)"
+        elif chosen is not None and not chosen(candidate.name, candidate.module):
+            candidate.reason = "left out by the filter"
+        candidate.by_choice = bool(candidate.reason)
+    for candidate in possible:
+        left_out = [other.name for other in candidate.tied if other.by_choice]
+        if candidate.taken and left_out:
+            candidate.reason = f"shares its parameters with '{left_out[0]}', which was left out"
+            candidate.by_choice = True
+
+
+def _own_parameters(module: Module) -> list[Parameter]:
+    return list(module.parameters(recurse=False))
+
+
+def base_class(module: Module) -> type[Module] | None:
+    """The torch.nn class of a layer that can take the step; None for other modules."""
+    for theirs, ours in PROXIMAL_CLASSES.items():
+        if type(module) in (theirs, ours):
+            return theirs
+    return None
+
+
+def _limit(module: Module) -> str:
+    kind = type(module).__name__
+    if base_class(module) is not None:
+        computed = not isinstance(module._parameters.get("weight"), Parameter)
+        return "its weight is computed from other parameters (weight_norm, pruning)" if computed else ""
+    if isinstance(module, torch.nn.modules.lazy.LazyModuleMixin):
+        return "its sizes are not known yet: run a forward pass first"
+    if isinstance(module, _OTHER_LINEAR_MAPS):
+        return f"no proximal step for {kind} (LinearMap makes one for a linear map of one input)"
+    return f"{kind} is not a linear layer"
+
+
+def holds_linear_map(module: Module) -> bool:
+    return base_class(module) is not None or isinstance(module, _OTHER_LINEAR_MAPS)
+
+
+def _tie_limit(candidate: Candidate, owners: dict[int, list[Candidate]]) -> str:
+    mine = [id(p) for p in candidate.own_parameters]
+    for other in _others(candidate, owners):
+        if base_class(other.module) is not base_class(candidate.module):
+            return f"shares a parameter with '{other.name}', which takes no proximal step"
+        if [id(p) for p in other.own_parameters] != mine or not _same_geometry(candidate.module, other.module):
+            return f"shares only a part of its parameters or geometry with '{other.name}'"
+    return ""
+
+
+def _others(candidate: Candidate, owners: dict[int, list[Candidate]]) -> Iterator[Candidate]:
+    for parameter in candidate.own_parameters:
+        yield from (other for other in owners[id(parameter)] if other is not candidate)
+
+
+def _same_geometry(one: Module, other: Module) -> bool:
+    names = ("stride", "padding", "dilation", "groups", "padding_mode")
+    return all(getattr(one, name, None) == getattr(other, name, None) for name in names)

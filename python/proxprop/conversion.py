@@ -1,0 +1,138 @@
+"""`convert` makes the layers of an existing model proximal, `revert` takes that back."""
+
+import copy
+import warnings
+from dataclasses import dataclass
+
+from torch.nn import Module
+
+from proxprop._selection import PROXIMAL_CLASSES, Candidate, Filter, base_class, holds_linear_map, select
+from proxprop.nn import ProximalLayer
+from proxprop.solvers import Exact, Scaling, Solver, check_step
+
+
+@dataclass(frozen=True)
+class ConvertedLayer:
+    """One row of a `Conversion`."""
+
+    name: str
+    kind: str
+    """Class of the layer in torch.nn."""
+    step: str
+    """The solver of its proximal step; empty where the layer stayed as it is."""
+    reason: str
+    """Why the layer stayed as it is; empty for a proximal one."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What `convert` did: the model, and a row for each layer with parameters. Prints as a table."""
+
+    model: Module
+    layers: list[ConvertedLayer]
+
+    def __str__(self) -> str:
+        header = ("layer", "kind", "step", "why not")
+        rows = [header, *((row.name or "(model)", row.kind, row.step or "-", row.reason) for row in self.layers)]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        )
+
+
+def convert(
+    model: Module,
+    tau_theta: float = 1.0,
+    solver: Solver = Exact(),
+    filter: Filter | None = None,
+    inplace: bool = True,
+    *,
+    scaling: Scaling = "sum",
+    strict: bool = False,
+) -> Conversion:
+    """Makes the fully connected and convolutional layers of `model` proximal.
+
+    Modules and parameters stay the same objects - only the class of a layer changes - so that optimizers, hooks, tied
+    weights, devices, dtypes and every other reference to them hold. Layers that share all their parameters take one
+    step together.
+
+    Parameters
+    ----------
+    model
+        Any module. Layers that are proximal already get the new options.
+    tau_theta, solver, scaling
+        See `proxprop.nn.ProximalLayer`.
+    filter
+        ``filter(name, module)`` says whether a layer becomes proximal. Default: all but the output layer, which is
+        taken to be the last one in the order of ``model.named_modules()`` (eq. 8 and 12 of the paper).
+    inplace
+        False: a deep copy is converted, and `model` stays as it is.
+    strict
+        Raise where a layer with a linear map cannot become proximal, rather than warn.
+
+    Returns
+    -------
+    Conversion
+        The model, and a table that says for each layer what became of it and why. Norms and other layers without a
+        linear map are in the table without a warning.
+
+    Raises
+    ------
+    ValueError
+        For invalid options; with `strict`, for a layer that cannot become proximal. The model is then unchanged.
+
+    Examples
+    --------
+    >>> print(proxprop.convert(model, tau_theta=0.05, solver=proxprop.CG(3)))
+    """
+    check_step(tau_theta, solver, scaling)
+    if not inplace:
+        model = copy.deepcopy(model)
+    candidates = select(model, filter)
+    _report_limits(candidates, strict)
+    for candidate in candidates:
+        if candidate.taken:
+            _make_proximal(candidate, tau_theta, solver, scaling)
+    return Conversion(model, [_row(candidate) for candidate in candidates])
+
+
+def revert(model: Module) -> Module:
+    """Turns the proximal layers of `model` into those of torch.nn, in place; parameters stay the same objects.
+
+    `LinearMap` layers stay. Returns `model`.
+    """
+    for module in model.modules():
+        theirs = base_class(module)
+        if isinstance(module, ProximalLayer) and theirs is not None:
+            module.__class__ = theirs  # type: ignore[assignment]
+            for name in ("tau_theta", "solver", "scaling", "_uses"):
+                module.__dict__.pop(name, None)
+    return model
+
+
+def _report_limits(candidates: list[Candidate], strict: bool) -> None:
+    for candidate in candidates:
+        if candidate.taken or candidate.by_choice or not holds_linear_map(candidate.module):
+            continue
+        message = f"proxprop: layer '{candidate.name}' keeps its gradient: {candidate.reason}"
+        if strict:
+            raise ValueError(message)
+        warnings.warn(message, stacklevel=3)
+
+
+def _make_proximal(candidate: Candidate, tau_theta: float, solver: Solver, scaling: Scaling) -> None:
+    layer = candidate.module
+    if not isinstance(layer, ProximalLayer):
+        layer.__class__ = PROXIMAL_CLASSES[type(layer)]
+    assert isinstance(layer, ProximalLayer)
+    layer.set_step(tau_theta, solver, scaling)
+    first = candidate.tied[0].module
+    if isinstance(first, ProximalLayer):
+        layer._uses = first._uses
+
+
+def _row(candidate: Candidate) -> ConvertedLayer:
+    layer = candidate.module
+    theirs = base_class(layer) or type(layer)
+    step = str(layer.solver) if isinstance(layer, ProximalLayer) else ""
+    return ConvertedLayer(candidate.name, theirs.__name__, step, candidate.reason)

@@ -1,0 +1,94 @@
+// One use of a layer in eager mode: the C++ layers' own machinery, reached through a tracker that the Python layer
+// holds.
+
+#include "torch_library/conv_arguments.h"
+#include "torch_library/parameter_tracker_class.h"
+#include "torch_library/step_arguments.h"
+
+#include "autograd/linear_map_function.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/library.h>
+
+namespace proxprop::torch_library {
+
+namespace {
+
+using Tracker = c10::intrusive_ptr<ParameterTracker>;
+
+at::Tensor apply(
+    ParameterTracker& owner,
+    const autograd::TransferFunctionPtr& function,
+    const at::Tensor& input,
+    const std::vector<at::Tensor>& parameters,
+    const ProximalOptions& options) {
+  return autograd::apply_transfer(function, input, owner.tracker.track(parameters, options, nullptr));
+}
+
+std::vector<at::Tensor> parameters_of(const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+  std::vector<at::Tensor> parameters{weight};
+  if (bias) {
+    parameters.push_back(*bias);
+  }
+  return parameters;
+}
+
+at::Tensor tracked_linear(
+    const Tracker& tracker,
+    const at::Tensor& input,
+    const at::Tensor& weight,
+    const std::optional<at::Tensor>& bias,
+    double tau_theta,
+    std::string_view solver,
+    c10::ArrayRef<double> solver_arguments,
+    std::string_view scaling) {
+  return apply(
+      *tracker, autograd::linear_function(), input, parameters_of(weight, bias),
+      step_options(tau_theta, solver, solver_arguments, scaling, Coupling::per_output));
+}
+
+at::Tensor tracked_conv(
+    const Tracker& tracker,
+    const at::Tensor& input,
+    const at::Tensor& weight,
+    const std::optional<at::Tensor>& bias,
+    at::IntArrayRef stride,
+    at::IntArrayRef padding,
+    at::IntArrayRef dilation,
+    int64_t groups,
+    double tau_theta,
+    std::string_view solver,
+    c10::ArrayRef<double> solver_arguments,
+    std::string_view scaling) {
+  return apply(
+      *tracker, autograd::conv_function(geometry_of(weight, stride, padding, dilation, groups)), input,
+      parameters_of(weight, bias), step_options(tau_theta, solver, solver_arguments, scaling, Coupling::joint));
+}
+
+at::Tensor tracked_map(
+    const Tracker& tracker,
+    int64_t map,
+    const at::Tensor& input,
+    at::TensorList parameters,
+    double tau_theta,
+    std::string_view solver,
+    c10::ArrayRef<double> solver_arguments,
+    std::string_view scaling) {
+  static const auto call_map = c10::Dispatcher::singleton()
+                                   .findSchemaOrThrow("proxprop::call_map", "")
+                                   .typed<at::Tensor(int64_t, at::TensorList, const at::Tensor&)>();
+  const auto phi = [map](at::TensorList theta, const at::Tensor& a) { return call_map.call(map, theta, a); };
+  return apply(
+      *tracker, autograd::linear_map_function(phi), input, parameters.vec(),
+      step_options(tau_theta, solver, solver_arguments, scaling, Coupling::joint));
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(proxprop, CompositeImplicitAutograd, m) {
+  m.impl("tracked_linear", tracked_linear);
+  m.impl("tracked_conv", tracked_conv);
+  m.impl("tracked_map", tracked_map);
+}
+
+}  // namespace proxprop::torch_library

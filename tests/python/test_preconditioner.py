@@ -1,0 +1,193 @@
+"""Preconditioner: the directions of the layers, for models whose layers stay as they are."""
+
+import copy
+
+import pytest
+import torch
+from reference import relative_error
+from torch import nn
+
+import proxprop
+
+
+def network():
+    return nn.Sequential(
+        nn.Conv2d(2, 3, 3, padding="same"),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(3, 3, 2, padding_mode="circular", padding=1),
+        nn.Flatten(),
+        nn.Linear(147, 5),
+        nn.Tanh(),
+        nn.Linear(5, 2),
+    ).double()
+
+
+def batch(n=6):
+    return torch.randn(n, 2, 6, 6, dtype=torch.double)
+
+
+def gradients(model):
+    return [p.grad for p in model.parameters()]
+
+
+def loss_of(model, a):
+    return model(a).square().sum()
+
+
+@pytest.mark.parametrize("solver", [proxprop.Exact(), proxprop.CG(3), proxprop.Gradient()])
+def test_directions_are_those_of_the_layers(solver):
+    model, a = network(), batch()
+    converted = proxprop.convert(model, 0.3, solver, inplace=False).model
+    loss_of(converted, a).backward()
+    preconditioner = proxprop.Preconditioner(model, tau_theta=0.3, solver=solver)
+    loss_of(model, a).backward()
+    preconditioner.step()
+    assert relative_error(gradients(model), gradients(converted)) < 1e-12
+
+
+def test_micro_batches_are_solved_as_one_batch():
+    model, a = network(), batch(9)
+    other = copy.deepcopy(model)
+    preconditioner = proxprop.Preconditioner(model, tau_theta=0.3)
+    for part in a.split([4, 3, 2]):
+        loss_of(model, part).backward()
+    preconditioner.step()
+    whole = proxprop.Preconditioner(other, tau_theta=0.3)
+    loss_of(other, a).backward()
+    whole.step()
+    assert relative_error(gradients(model), gradients(other)) < 1e-10
+
+
+def test_reused_and_tied_layers_take_one_step():
+    shared, twin = nn.Linear(4, 4), nn.Linear(4, 4)
+    twin.weight, twin.bias = shared.weight, shared.bias
+    model = nn.Sequential(shared, nn.Tanh(), twin, nn.Tanh(), shared, nn.Linear(4, 2)).double()
+    twin.weight, twin.bias = shared.weight, shared.bias
+    converted = proxprop.convert(model, 0.3, inplace=False).model
+    a = torch.randn(5, 4, dtype=torch.double)
+    loss_of(converted, a).backward()
+    preconditioner = proxprop.Preconditioner(model, tau_theta=0.3)
+    loss_of(model, a).backward()
+    preconditioner.step()
+    assert relative_error(gradients(model), gradients(converted)) < 1e-12
+
+
+def test_groups_have_their_own_options_and_schedules():
+    model, a = network(), batch()
+    preconditioner = proxprop.Preconditioner(
+        model,
+        tau_theta=0.3,
+        groups=[{"modules": [model[4]], "tau_theta": lambda step: 0.1 / (1 + step), "solver": proxprop.CG(2)}],
+    )
+    expected = copy.deepcopy(model)
+    for step in range(2):
+        proxprop.convert(expected, 0.3)
+        expected[4].set_step(0.1 / (1 + step), proxprop.CG(2), "sum")
+        for net in (model, expected):
+            net.zero_grad()
+            loss_of(net, a).backward()
+        preconditioner.step()
+        assert relative_error(gradients(model), gradients(expected)) < 1e-12
+    with pytest.raises(ValueError, match="a group has 'modules'"):
+        proxprop.Preconditioner(model, groups=[{"params": [], "tau_theta": 1.0}])
+
+
+def test_gradients_that_were_thrown_away_leave_no_trace():
+    model, a = network(), batch()
+    preconditioner = proxprop.Preconditioner(model)
+    loss_of(model, batch()).backward()
+    model.zero_grad()  # to None: noticed
+    loss_of(model, a).backward()
+    preconditioner.step()
+    clean = [g.clone() for g in gradients(model)]
+    model.zero_grad(set_to_none=False)
+    loss_of(model, batch()).backward()
+    model.zero_grad(set_to_none=False)  # to zero: said
+    preconditioner.reset()
+    loss_of(model, a).backward()
+    preconditioner.step()
+    assert relative_error(gradients(model), clean) < 1e-13
+
+
+def test_evaluation_and_unreached_layers_are_left_alone():
+    model = nn.ModuleDict({"used": nn.Linear(4, 4), "unused": nn.Linear(4, 4), "head": nn.Linear(4, 2)})
+    preconditioner = proxprop.Preconditioner(model)
+    a = torch.randn(5, 4)
+    model["unused"](a)  # recorded, never run backward
+    with torch.no_grad():
+        model["used"](a)
+    model["head"](model["used"](input=a)).sum().backward()
+    preconditioner.step()
+    assert model["unused"].weight.grad is None
+    weight, _ = proxprop.linear_direction(a, model["head"].weight.sum(0).expand(5, 4), tau_theta=1.0)
+    assert relative_error(model["used"].weight.grad, weight) < 1e-5
+
+
+def test_the_scale_of_a_grad_scaler_is_taken_out():
+    model, a = network(), batch()
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**12)
+    preconditioner = proxprop.Preconditioner(model, tau_theta=0.3, grad_scaler=scaler)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scaler.scale(loss_of(model, a)).backward()
+    scaler.unscale_(optimizer)
+    preconditioner.step()
+    converted = proxprop.convert(model, 0.3, inplace=False).model
+    converted.zero_grad()
+    loss_of(converted, a).backward()
+    assert relative_error(gradients(model), gradients(converted)) < 1e-12
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    scaler.step(optimizer)
+    scaler.update()
+
+
+def test_autocast_solves_in_float32():
+    model = nn.Sequential(nn.Linear(8, 6), nn.Linear(6, 2))
+    preconditioner = proxprop.Preconditioner(model)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = model(torch.randn(5, 8)).float().square().sum()
+    loss.backward()
+    preconditioner.step()
+    assert model[0].weight.grad.dtype == torch.float32 and model[0].weight.grad.isfinite().all()
+
+
+def test_works_in_the_closure_of_an_optimizer():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 2, dtype=torch.double))
+    a = torch.randn(30, 6, dtype=torch.double)
+    target = a @ torch.randn(6, 2, dtype=torch.double)
+    preconditioner = proxprop.Preconditioner(model, filter=lambda name, module: True)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = 0.5 * (model(a) - target).square().sum()
+        loss.backward()
+        preconditioner.step()
+        return loss
+
+    for _ in range(60):
+        loss = optimizer.step(closure)
+    assert loss < 1e-10
+
+
+def test_state_goes_by_parameter_name():
+    model = network()
+    one = proxprop.Preconditioner(model, tau_theta=0.3)
+    one.step()
+    state = one.state_dict()
+    assert state == {"steps": 1, "tau_theta": {"0.weight": 0.3, "2.weight": 0.3, "4.weight": 0.3}}
+    other = proxprop.Preconditioner(network())
+    other.load_state_dict(state)
+    assert other.state_dict() == state
+    with pytest.raises(ValueError, match="another model or filter"):
+        proxprop.Preconditioner(network(), filter=lambda name, module: name == "0").load_state_dict(state)
+
+
+def test_removed_hooks_watch_no_more():
+    model = network()
+    preconditioner = proxprop.Preconditioner(model)
+    preconditioner.remove()
+    loss_of(model, batch()).backward()
+    before = [g.clone() for g in gradients(model)]
+    preconditioner.step()
+    assert all(torch.equal(x, y) for x, y in zip(before, gradients(model), strict=True))
