@@ -105,7 +105,7 @@ TEST(LabTraining, PenaltiesMayDifferFromLayerToLayer) {
   config.method.penalty_rho = {1.0, 1.0};
   EXPECT_EQ(losses(config), uniform);
   config.method.penalty_rho = {1.0, 0.5};
-  config.method.penalty_gamma = {2.0, 1.0};
+  config.method.penalty_gamma = {3.0, 1.0};
   EXPECT_NE(losses(config), uniform);
 }
 
