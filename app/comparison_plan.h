@@ -19,9 +19,9 @@ struct ComparedMethod {
 /// compared. A table for a method that could be compared may stay in the file.
 void check_scopes(const ConfigSources& sources, const std::vector<std::string>& labels);
 
-/// One configuration per label. A label is a method (backprop, exact, cgN), or any name for which some source sets the
-/// method: [compare.my-adam.method] name = "backprop". Throws UsageError, or train::ConfigError where the methods would
-/// not have the same initial parameters and the same batches.
+/// One configuration per label. A label is a method (backprop, exact, cgN, lab), or any name for which some source sets
+/// the method: [compare.my-adam.method] name = "backprop". Throws UsageError, or train::ConfigError where the methods
+/// would not have the same initial parameters and the same batches.
 std::vector<ComparedMethod> plan_comparison(const ConfigSources& sources, const std::vector<std::string>& labels);
 
 /// The comparison as TOML that --config reads: the keys on which all methods agree once, then [compare] methods and

@@ -99,8 +99,9 @@ std::vector<Key> make_keys() {
       {"method",
        "name",
        method<&MethodConfig::name>(),
-       "how the layers' parameter step is found; cgN: cg with N iterations",
-       {"backprop", "exact", "cg"}},
+       "how the layers' parameter step is found; cgN: cg with N iterations; lab: the paper's algorithms by the step "
+       "rules below [exact; lab where a step rule is given]",
+       {"backprop", "exact", "cg", "lab"}},
       {"method",
        "tau_theta",
        method<&MethodConfig::tau_theta>(),
@@ -129,6 +130,35 @@ std::vector<Key> make_keys() {
        method<&MethodConfig::scaling>(),
        "Gram matrix of a batch: the sum (paper) or the mean",
        {"sum", "mean"}},
+      {"method",
+       "step_z",
+       method<&MethodConfig::step_z>(),
+       "lab: step of the pre-activations z",
+       {"explicit", "implicit", "bregman"}},
+      {"method", "step_a", method<&MethodConfig::step_a>(), "lab: step of the activations a", {"explicit", "implicit"}},
+      {"method",
+       "step_last",
+       method<&MethodConfig::step_last>(),
+       "lab: step of the last layer; moreau: by the loss's Moreau envelope",
+       {"explicit", "moreau"}},
+      {"method",
+       "step_theta",
+       method<&MethodConfig::step_theta>(),
+       "lab: step of the parameters theta; cgN: cg with N iterations",
+       {"explicit", "exact", "cg"}},
+      {"method",
+       "penalty_rho",
+       method<&MethodConfig::penalty_rho>(),
+       "lab: penalties rho on |phi(theta, a) - z|^2 of the hidden layers, or one for all, in units of 1 / learning "
+       "rate",
+       {},
+       positive()},
+      {"method",
+       "penalty_gamma",
+       method<&MethodConfig::penalty_gamma>(),
+       "lab: penalties gamma on |sigma(z) - a|^2, as rho",
+       {},
+       positive()},
 
       {"optimizer",
        "name",
@@ -198,6 +228,12 @@ std::vector<Key> make_keys() {
        "newest checkpoints kept; that of the best epoch is kept besides",
        {},
        at_least(1)},
+      {"train",
+       "record_energies",
+       training<&TrainConfig::record_energies>(),
+       "lab: record the penalty energy around each block update, every N steps; 0: never",
+       {},
+       at_least(0)},
   };
 }
 
@@ -222,7 +258,7 @@ std::string Key::environment() const {
 }
 
 const char* Key::type_name() const {
-  constexpr const char* names[] = {"TEXT", "N", "N", "X", "BOOL", "N,N,..", "TEXT,.."};
+  constexpr const char* names[] = {"TEXT", "N", "N", "X", "BOOL", "N,N,..", "X,X,..", "TEXT,.."};
   return names[member.index()];
 }
 

@@ -24,10 +24,18 @@ using AnyMember = std::variant<
     Member<double>,
     Member<bool>,
     Member<std::vector<int64_t>>,
+    Member<std::vector<double>>,
     Member<std::vector<std::string>>>;
 
-using Value =
-    std::variant<std::string, int64_t, uint64_t, double, bool, std::vector<int64_t>, std::vector<std::string>>;
+using Value = std::variant<
+    std::string,
+    int64_t,
+    uint64_t,
+    double,
+    bool,
+    std::vector<int64_t>,
+    std::vector<double>,
+    std::vector<std::string>>;
 
 struct Bounds {
   double low = -std::numeric_limits<double>::infinity();

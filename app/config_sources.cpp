@@ -6,6 +6,7 @@
 #include "train/errors.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -45,13 +46,20 @@ bool has_convolution(const train::ModelConfig& model) {
       model.layers.begin(), model.layers.end(), [](const std::string& layer) { return layer.starts_with("conv"); });
 }
 
+/// The member in which "cgN" may stand: the method's own solver, or that of the lab's theta step. Else nullptr.
+std::string* solver_name(const Key& key, train::MethodConfig& method) {
+  if (key.path() == "method.name")
+    return &method.name;
+  return key.path() == "method.step_theta" ? &method.step_theta : nullptr;
+}
+
 train::MethodConfig with_label(train::MethodConfig method, const MethodLabel& label) {
   method.name = label.name;
   method.cg_iterations = label.cg_iterations.value_or(method.cg_iterations);
   return method;
 }
 
-/// Two settings of one source that say the number of iterations: `numbered` as method.name = cgN.
+/// Two settings of one source that say the number of iterations: `numbered` as cgN.
 void check_agreement(const Setting* numbered, const Setting* iterations) {
   if (numbered == nullptr || iterations == nullptr || numbered->source != iterations->source)
     return;
@@ -166,7 +174,7 @@ ResolvedConfig ConfigSources::resolve(const std::string& scope) const {
   }
   // The label of a compared method says the method, unless a setting for just this label does.
   const std::optional<MethodLabel> label = parse_method_label(scope);
-  const Setting* numbered = nullptr;    // the last that says method.name = cgN
+  const Setting* numbered = nullptr;    // the last that says cgN
   const Setting* iterations = nullptr;  // the last that says method.cg_iterations
   for (const Setting* setting : ordered) {
     const std::string path = setting->key->path();
@@ -174,20 +182,26 @@ ResolvedConfig ConfigSources::resolve(const std::string& scope) const {
       continue;
     assign(*setting->key, resolved.config, setting->value);
     resolved.given.insert(path);
-    const std::optional<MethodLabel> method = parse_method_label(resolved.config.method.name);
-    if (path == "method.name")
-      numbered = method && method->cg_iterations ? setting : nullptr;
-    if (path == "method.name" && numbered != nullptr) {
-      // "cgN" says both keys, with the right of the source that it stands in.
-      resolved.config.method = with_label(resolved.config.method, *method);
-      resolved.given.insert("method.cg_iterations");
+    if (std::string* solver = solver_name(*setting->key, resolved.config.method)) {
+      const std::optional<MethodLabel> said = parse_method_label(*solver);
+      if (said && said->cg_iterations) {
+        // "cgN" says both keys, with the right of the source that it stands in.
+        *solver = said->name;
+        resolved.config.method.cg_iterations = *said->cg_iterations;
+        resolved.given.insert("method.cg_iterations");
+        numbered = setting;
+      } else if (numbered != nullptr && numbered->key == setting->key) {
+        numbered = nullptr;
+      }
     }
     if (path == "method.cg_iterations")
       iterations = setting;
   }
   check_agreement(numbered, iterations);
-  if (label)
+  if (label) {
     resolved.config.method = with_label(resolved.config.method, *label);
+    resolved.given.insert("method.name");
+  }
   apply_dependent_defaults(resolved);
   return resolved;
 }
@@ -201,10 +215,17 @@ void refuse_scoped_sets(const ConfigSources& sources) {
 
 void apply_dependent_defaults(ResolvedConfig& resolved) {
   auto& [config, given] = resolved;
+  const auto is_given = [&given = given](const char* path) { return given.contains(path); };
+  constexpr std::array lab_keys = {"method.step_z",     "method.step_a",      "method.step_last",
+                                   "method.step_theta", "method.penalty_rho", "method.penalty_gamma"};
+  if (!given.contains("method.name") && std::any_of(lab_keys.begin(), lab_keys.end(), is_given))
+    config.method.name = "lab";
   if (!given.contains("optimizer.lr")) {
     const std::string& optimizer = config.optimizer.name;
     const bool adaptive = optimizer == "adam" || optimizer == "adamw" || optimizer == "rmsprop";
-    const bool plain = config.method.name == "backprop" && optimizer != "lbfgs";
+    const bool is_explicit =
+        config.method.name == "backprop" || (config.method.name == "lab" && config.method.step_theta == "explicit");
+    const bool plain = is_explicit && optimizer != "lbfgs";
     config.optimizer.lr = adaptive ? 1e-3 : plain ? 0.05 : 1.0;
   }
   if (!given.contains("method.tau_theta"))

@@ -61,8 +61,8 @@ class ConfigSources {
   bool names_method(const std::string& scope) const;
 
   /// The configuration of a run, or of one method of `compare`: all sources merged, then the defaults that hang
-  /// together. A method "cgN" counts as both keys, method.name = cg and method.cg_iterations = N; ConfigError where one
-  /// source says two numbers.
+  /// together. A method "cgN" counts as both keys, method.name = cg and method.cg_iterations = N, and so does
+  /// method.step_theta = cgN; ConfigError where one source says two numbers.
   ResolvedConfig resolve(const std::string& scope = "") const;
 
  private:
@@ -76,7 +76,9 @@ class ConfigSources {
 void refuse_scoped_sets(const ConfigSources& sources);
 
 /// Defaults that depend on other keys, for keys that nobody has given:
-/// - optimizer.lr: adam, adamw, rmsprop 0.001; lbfgs 1; the others 1 with a proximal method and 0.05 with backprop;
+/// - method.name: lab where some key of the lab's step rules or penalties is given;
+/// - optimizer.lr: adam, adamw, rmsprop 0.001; lbfgs 1; the others 1 with proximal steps of the parameters and 0.05
+///   with explicit ones (backprop);
 /// - method.tau_theta: 1 for models with convolutions (the paper's convnet), else 0.05 (its MLP).
 void apply_dependent_defaults(ResolvedConfig& resolved);
 

@@ -66,7 +66,10 @@ void read(const toml::node& node, bool& value) {
 template <class T>
 void read(const toml::node& node, std::vector<T>& values) {
   if (!node.is_array())
-    wrong_type(std::is_same_v<T, std::string> ? "a list of strings" : "a list of integers");
+    wrong_type(
+        std::is_same_v<T, std::string> ? "a list of strings"
+        : std::is_same_v<T, double>    ? "a list of numbers"
+                                       : "a list of integers");
   for (const toml::node& element : *node.as_array())
     read(element, values.emplace_back());
 }

@@ -103,7 +103,8 @@ void check_bounds(const Bounds& bounds, double value) {
 void check_string(const Key& key, const std::string& value) {
   if (key.choices.empty() || std::find(key.choices.begin(), key.choices.end(), value) != key.choices.end())
     return;
-  if (key.path() == "method.name" && parse_method_label(value))
+  const bool names_solver = key.path() == "method.name" || key.path() == "method.step_theta";
+  if (const auto label = parse_method_label(value); names_solver && label && label->cg_iterations)
     return;  // cgN
   throw BadValue("must be one of " + join(key.choices) + ", not '" + value + "'" + did_you_mean(value, key.choices));
 }
@@ -158,6 +159,10 @@ void check_value(const Key& key, const Value& value) {
   if (const auto* list = std::get_if<std::vector<int64_t>>(&value)) {
     for (const int64_t element : *list)
       check_bounds(key.bounds, static_cast<double>(element));
+  }
+  if (const auto* list = std::get_if<std::vector<double>>(&value)) {
+    for (const double element : *list)
+      check_bounds(key.bounds, element);
   }
 }
 

@@ -5,7 +5,7 @@
 namespace proxprop::app {
 
 std::optional<MethodLabel> parse_method_label(std::string_view text) {
-  if (text == "backprop" || text == "exact" || text == "cg")
+  if (text == "backprop" || text == "exact" || text == "cg" || text == "lab")
     return MethodLabel{std::string(text)};
   if (!text.starts_with("cg"))
     return std::nullopt;
@@ -18,7 +18,22 @@ std::optional<MethodLabel> parse_method_label(std::string_view text) {
 }
 
 std::string method_label(const train::MethodConfig& method) {
-  return method.name == "cg" ? "cg" + std::to_string(method.cg_iterations) : method.name;
+  const auto with_iterations = [&](const std::string& name) {
+    return name == "cg" ? name + std::to_string(method.cg_iterations) : name;
+  };
+  if (method.name != "lab")
+    return with_iterations(method.name);
+  const train::MethodConfig algorithm_2;
+  std::string label = method.name;
+  const auto add = [&](const char* block, const std::string& rule, const std::string& usual) {
+    if (rule != usual)
+      label.append("-").append(block).append("-").append(with_iterations(rule));
+  };
+  add("z", method.step_z, algorithm_2.step_z);
+  add("a", method.step_a, algorithm_2.step_a);
+  add("last", method.step_last, algorithm_2.step_last);
+  add("theta", method.step_theta, algorithm_2.step_theta);
+  return label;
 }
 
 }  // namespace proxprop::app

@@ -8,7 +8,7 @@
 
 namespace proxprop::app {
 
-/// "backprop", "exact", "cg", "cg10": a method and, for cgN, its number of iterations.
+/// "backprop", "exact", "cg", "cg10", "lab": a method and, for cgN, its number of iterations.
 struct MethodLabel {
   std::string name;  ///< MethodConfig::name
   std::optional<int64_t> cg_iterations = {};
@@ -17,7 +17,7 @@ struct MethodLabel {
 /// Unset when the text names no method.
 std::optional<MethodLabel> parse_method_label(std::string_view text);
 
-/// "exact", "cg3": the short name of a run with this method.
+/// "exact", "cg3", "lab-z-implicit" (the rules that Algorithm 2 does not have): the short name of a run.
 std::string method_label(const train::MethodConfig& method);
 
 }  // namespace proxprop::app

@@ -19,6 +19,9 @@ at::Tensor ImplicitA::displacement(const AProblem& problem) const {
   ProximalOptions options;
   options.tau_theta = problem.rho / (problem.gamma + 1 / problem.tau);
   const ProximalStep step = proximal_direction(*transfer, problem.z_displacement, options);
+  if (step.summary.status != Status::ok) {
+    TORCH_WARN_ONCE("proxprop: the implicit step of a is ", to_string(step.summary.status));
+  }
   return step.direction.front().view_as(problem.a);
 }
 

@@ -4,6 +4,7 @@
 #include "train/errors.h"
 #include "train/execution.h"
 #include "train/layer_spec.h"
+#include "train/method.h"
 #include "train/optimizer.h"
 #include "train/records/config_json.h"
 #include "train/schedule.h"
@@ -56,6 +57,7 @@ void check_train(const TrainConfig& train) {
   check_range("train.max_steps", train.max_steps, 0, kLargest);
   check_range("train.threads", train.threads, 0, 4096);
   check_range("train.keep", train.keep, 1, kLargest);
+  check_range("train.record_energies", train.record_energies, 0, kLargest);
   require<ConfigError>(
       std::isfinite(train.save_every) && train.save_every >= 0, "train.save_every must be at least 0, got ",
       train.save_every);
@@ -69,6 +71,10 @@ void check_config(const Config& config, int64_t train_records) {
   select_dtype(config.train.dtype);
   check_optimizer(config.optimizer);
   check_schedule(config.schedule);
+  check_lab_settings(config);
+  require<ConfigError>(
+      config.train.record_energies == 0 || !has_dropout(config.model),
+      "train.record_energies needs a model without dropout, which makes the energy random");
   require<ConfigError>(train_records >= 1, "there are no training records");
   if (config.optimizer.name == "lbfgs")
     check_lbfgs(config, train_records);
@@ -85,9 +91,9 @@ void check_batches(const std::vector<ModelLayer>& layers, int64_t batch_size, in
 }
 
 void check_resumable(const Config& then, const Config& now) {
-  static const std::set<std::string> free_keys = {"data.dir",         "train.epochs",       "train.max_steps",
-                                                  "train.device",     "train.threads",      "train.keep",
-                                                  "train.save_every", "train.deterministic"};
+  static const std::set<std::string> free_keys = {"data.dir",         "train.epochs",        "train.max_steps",
+                                                  "train.device",     "train.threads",       "train.keep",
+                                                  "train.save_every", "train.deterministic", "train.record_energies"};
   const Json before = config_to_json(then);
   const Json after = config_to_json(now);
   for (const auto& [section, members] : before.items()) {

@@ -31,12 +31,21 @@ struct ModelConfig {
 
 /// [method]
 struct MethodConfig {
-  std::string name = "exact";  ///< backprop | exact | cg
+  std::string name = "exact";  ///< backprop | exact | cg | lab
   double tau_theta = 0.05;     ///< proximal step size of eq. 11
   int64_t cg_iterations = 3;
   double cg_tolerance = 0.0;      ///< relative residual at which CG stops early; 0: never
   std::string coupling = "auto";  ///< per_output | joint | auto (per_output for linear layers, joint for convolutions)
   std::string scaling = "sum";    ///< sum (paper) | mean
+  // lab: the paper's algorithms as they are written, with a step rule for each block of variables of eq. 3
+  // (lab/step_rules.h) and the learning rate as the step size tau. The default is Algorithm 2.
+  std::string step_z = "explicit";     ///< explicit | implicit | bregman
+  std::string step_a = "explicit";     ///< explicit | implicit
+  std::string step_last = "explicit";  ///< explicit | moreau
+  std::string step_theta = "exact";    ///< explicit | exact | cg
+  // Penalties of eq. 3 in units of 1 / tau, one per hidden layer, or one for all.
+  std::vector<double> penalty_rho = {1.0};
+  std::vector<double> penalty_gamma = {1.0};
 };
 
 /// [optimizer]; names and formulas are torch.optim's
@@ -70,8 +79,9 @@ struct TrainConfig {
   std::string dtype = "float32";  ///< float32 | float64
   int64_t threads = 0;            ///< 0: LibTorch's default
   bool deterministic = false;
-  double save_every = 1.0;  ///< epochs between checkpoints; 0: only at the end and on a signal
-  int64_t keep = 2;         ///< newest checkpoints kept, at least 1; the one of the best epoch is kept besides
+  double save_every = 1.0;      ///< epochs between checkpoints; 0: only at the end and on a signal
+  int64_t keep = 2;             ///< newest checkpoints kept, at least 1; the one of the best epoch is kept besides
+  int64_t record_energies = 0;  ///< lab: E of eq. 3 around each block update, every so many steps; 0: never
 };
 
 struct Config {

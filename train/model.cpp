@@ -1,6 +1,6 @@
 #include "train/model.h"
 
-#include "train/errors.h"
+#include "train/method.h"
 
 #include <proxprop/nn/conv.h>
 #include <proxprop/nn/linear.h>
@@ -12,7 +12,6 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
-#include <cmath>
 #include <optional>
 
 namespace proxprop::train {
@@ -22,50 +21,6 @@ using torch::ExpandingArray;
 
 ExpandingArray<2> pair(Extent extent) {
   return ExpandingArray<2>({extent.height, extent.width});
-}
-
-std::optional<Coupling> to_coupling(const std::string& name) {
-  if (name == "auto")
-    return std::nullopt;
-  if (name == "per_output")
-    return Coupling::per_output;
-  if (name == "joint")
-    return Coupling::joint;
-  throw ConfigError("method.coupling must be auto, per_output or joint, got '" + name + "'");
-}
-
-Scaling to_scaling(const std::string& name) {
-  if (name == "sum")
-    return Scaling::sum;
-  if (name == "mean")
-    return Scaling::mean;
-  throw ConfigError("method.scaling must be sum or mean, got '" + name + "'");
-}
-
-// The proximal step that the method asks for; none for backprop.
-std::optional<ProximalOptions> proximal_options(const MethodConfig& method) {
-  require<ConfigError>(
-      std::isfinite(method.tau_theta) && method.tau_theta > 0, "method.tau_theta must be positive, got ",
-      method.tau_theta);
-  require<ConfigError>(
-      method.cg_iterations >= 1, "method.cg_iterations must be at least 1, got ", method.cg_iterations);
-  require<ConfigError>(
-      method.cg_tolerance >= 0 && method.cg_tolerance < 1, "method.cg_tolerance must lie in [0, 1), got ",
-      method.cg_tolerance);
-  ProximalOptions options;
-  options.tau_theta = method.tau_theta;
-  options.scaling = to_scaling(method.scaling);
-  const std::optional<Coupling> coupling = to_coupling(method.coupling);
-  if (method.name == "backprop")
-    return std::nullopt;
-  if (method.name == "exact") {
-    options.solver = Cholesky{};
-  } else if (method.name == "cg") {
-    options.solver = ConjugateGradient{method.cg_iterations, method.cg_tolerance, coupling};
-  } else {
-    throw ConfigError("method.name must be backprop, exact or cg, got '" + method.name + "'");
-  }
-  return options;
 }
 
 template <class Options>
@@ -161,7 +116,7 @@ void choose(
     int64_t batch_size) {
   plan.solver = "gradient";
   plan.route = "explicit";
-  plan.reason = described.output_layer ? "the output layer takes explicit steps" : "plain backpropagation";
+  plan.reason = described.output_layer ? "the output layer takes explicit steps" : "explicit steps";
   if (layer == nullptr)
     return;
   Shape sizes = described.input;

@@ -29,9 +29,9 @@ struct ModelLayer {
 /// Throws ConfigError that names the layer and the sizes that do not fit.
 std::vector<ModelLayer> model_layers(const ModelConfig& config, const Shape& input, int64_t classes);
 
-/// The network: torch::nn layers for method `backprop`, proxprop::nn layers with the options of `method` otherwise; the
-/// output layer is always a torch::nn::Linear. Parameters have torch's names, shapes and default initialisation, and
-/// after the same torch::manual_seed the same values whatever the method.
+/// The network: proxprop::nn layers with the options of `method` where it has a proximal step, torch::nn layers
+/// otherwise; the output layer is always a torch::nn::Linear. Parameters have torch's names, shapes and default
+/// initialisation, and after the same torch::manual_seed the same values whatever the method.
 torch::nn::Sequential build_model(const std::vector<ModelLayer>& layers, const MethodConfig& method);
 
 /// The planner's choice for every layer with parameters, for batches of `batch_size` records.

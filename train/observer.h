@@ -51,6 +51,17 @@ struct EpochEvent {
   double lr = 0;
 };
 
+/// E of the paper's eq. 3 around the update of one block of variables, in the order of the algorithm; method `lab` with
+/// train.record_energies only. All other blocks have the values that the update saw.
+struct EnergyEvent {
+  int64_t step = 0;  ///< as in StepEvent
+  double epoch = 0;
+  std::string block;  ///< last | z | theta | a
+  int64_t layer = 0;  ///< l of theta_l and z_l in eq. 3, from 1; a's is that of the layer that it goes into
+  double before = 0;
+  double after = 0;
+};
+
 struct RunEnd {
   std::string status;  ///< finished | interrupted | diverged
   int64_t epochs = 0, steps = 0;
@@ -65,6 +76,7 @@ class Observer {
   virtual ~Observer() = default;
   virtual void on_start(const RunStart&) {}
   virtual void on_step(const StepEvent&) {}
+  virtual void on_energy(const EnergyEvent&) {}
   virtual void on_epoch(const EpochEvent&) {}
   virtual void on_end(const RunEnd&) {}
 };

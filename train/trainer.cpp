@@ -1,5 +1,7 @@
 #include "train/trainer.h"
 
+#include "train/lab_step.h"
+#include "train/method.h"
 #include "train/model.h"
 #include "train/training_run.h"
 
@@ -38,6 +40,9 @@ std::vector<LayerPlan> plan_layers(
   const std::vector<ModelLayer> layers = model_layers(config.model, {channels, height, width}, classes);
   torch::nn::Sequential model = build_model(layers, config.method);
   convert(*model, at::kCPU, select_dtype(config.train.dtype));
+  check_lab_settings(config);
+  if (config.method.name == "lab")
+    LabStep(model, config.method);  // whether it can be built
   return plan_model(model, layers, config.train.batch_size);
 }
 

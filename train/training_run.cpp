@@ -63,6 +63,7 @@ TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const Tra
       data_(on_device(normalized(dataset, config.data.normalization), device_)),
       layers_(model_layers(config.model, data_.train.images.sizes().slice(1).vec(), data_.classes)),
       model_(seeded_model(layers_, config, device_, dtype_)),
+      lab_(config.method.name == "lab" ? std::optional<LabStep>(std::in_place, model_, config.method) : std::nullopt),
       optimizer_(make_optimizer(config.optimizer, *model_)),
       sampler_(data_.train.records(), config.train.batch_size, config.train.seed),
       schedule_(config.schedule, sampler_.batches_per_epoch(), config.train.epochs),
@@ -111,9 +112,7 @@ void TrainingRun::step() {
   const auto [input, labels] = to_batch(data_.train, sampler_.next(), dtype_, device_);
   const at::Tensor loss = optimizer_->step([&, &batch = input, &classes = labels] {
     optimizer_->zero_grad();
-    at::Tensor value = torch::nn::functional::cross_entropy(model_->forward(batch), classes);
-    value.backward();
-    return value;
+    return directions(batch, classes, lr);
   });
   ++step_;
   saved_ = false;
@@ -125,8 +124,34 @@ void TrainingRun::step() {
   event.seconds = stopwatch_.seconds();
   event.lr = lr;
   log_.add(event, loss);
-  if (log_.flush_due())
+  if (log_.flush_due() || !energies_.empty())
     tell_steps();
+  tell_energies(event);
+}
+
+// Leaves in `.grad` what the optimizer is to take; returns the loss.
+at::Tensor TrainingRun::directions(const at::Tensor& input, const at::Tensor& labels, double lr) {
+  if (!lab_) {
+    at::Tensor loss = torch::nn::functional::cross_entropy(model_->forward(input), labels);
+    loss.backward();
+    return loss;
+  }
+  const int64_t interval = config_.train.record_energies;
+  if (interval == 0 || step_ % interval != 0)
+    return lab_->run(input, labels, lr);
+  LabStep::Recorded recorded = lab_->run_recorded(input, labels, lr);
+  energies_ = std::move(recorded.energies);
+  return recorded.loss;
+}
+
+void TrainingRun::tell_energies(const StepEvent& step) {
+  for (EnergyEvent& event : energies_) {
+    event.step = step.step;
+    event.epoch = step.epoch;
+    for (Observer* observer : options_.observers)
+      observer->on_energy(event);
+  }
+  energies_.clear();
 }
 
 void TrainingRun::tell_steps() {

@@ -4,6 +4,7 @@
 #include "train/data/sampler.h"
 #include "train/evaluation.h"
 #include "train/execution.h"
+#include "train/lab_step.h"
 #include "train/model.h"
 #include "train/schedule.h"
 #include "train/step_log.h"
@@ -13,6 +14,7 @@
 #include <torch/optim/optimizer.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +50,8 @@ class TrainingRun {
   int64_t epochs_done() const { return step_ / sampler_.batches_per_epoch(); }
   int64_t total_steps() const;
   void tell_steps();
+  at::Tensor directions(const at::Tensor& input, const at::Tensor& labels, double lr);
+  void tell_energies(const StepEvent& step);
   void tell_epoch(const Evaluation& train, const Evaluation& validation, const Evaluation& test);
   void remember_if_best(int64_t epoch, const Evaluation& validation, const Evaluation& test);
   void check_parameters() const;
@@ -63,6 +67,7 @@ class TrainingRun {
   Dataset data_;  // the images lie on the device
   std::vector<ModelLayer> layers_;
   torch::nn::Sequential model_;
+  std::optional<LabStep> lab_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
   Sampler sampler_;
   Schedule schedule_;
@@ -76,6 +81,7 @@ class TrainingRun {
   BestEpoch best_;
   Stopwatch stopwatch_;
   StepLog log_;
+  std::vector<EnergyEvent> energies_;  // of the present step
 };
 
 }  // namespace proxprop::train

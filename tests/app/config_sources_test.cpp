@@ -144,6 +144,32 @@ TEST(DependentDefaults, CgWithANumberOverrulesIterationsOfSourcesBelowIt) {
   EXPECT_EQ(reversed.resolve().config.method.cg_iterations, 10);
 }
 
+TEST(DependentDefaults, AStepRuleOfTheLabAsksForTheLab) {
+  for (const char* rule : {"method.step_z=implicit", "method.step_theta=exact", "method.penalty_rho=0.5,1"}) {
+    EXPECT_EQ(with_sets({rule}).method.name, "lab") << rule;
+  }
+  EXPECT_EQ(with_sets({"method.name=exact", "method.step_z=implicit"}).method.name, "exact");
+  EXPECT_EQ(with_sets({"method.step_theta=explicit"}).optimizer.lr, 0.05);
+  EXPECT_EQ(with_sets({"method.step_z=implicit"}).optimizer.lr, 1.0);
+}
+
+TEST(DependentDefaults, CgWithANumberMayStandInTheThetaStep) {
+  const train::Config config = with_sets({"method.step_theta=cg12"});
+  EXPECT_EQ(config.method.step_theta, "cg");
+  EXPECT_EQ(config.method.cg_iterations, 12);
+  EXPECT_THROW(with_sets({"method.step_theta=cg12", "method.cg_iterations=3"}), train::ConfigError);
+  EXPECT_THROW(with_sets({"method.step_theta=cg12", "method.name=lab", "method.cg_iterations=3"}), train::ConfigError);
+}
+
+TEST(DependentDefaults, OfAComparedMethodTheLabelSaysTheMethod) {
+  ConfigSources sources;
+  sources.add_set("lab.method.step_z=implicit");
+  sources.add_set("other.method.step_a=implicit");
+  EXPECT_EQ(sources.resolve("exact").config.method.name, "exact");
+  EXPECT_EQ(sources.resolve("lab").config.method.step_z, "implicit");
+  EXPECT_EQ(sources.resolve("other").config.method.name, "lab");
+}
+
 TEST(Environment, ForeignVariablesAreIgnoredAndTyposAreNot) {
   ConfigSources sources;
   sources.add_environment(

@@ -25,3 +25,12 @@ TEST(MethodLabel, IsTheInverseOfItsText) {
   method.name = "backprop";
   EXPECT_EQ(method_label(method), "backprop");
 }
+
+TEST(MethodLabel, OfTheLabNamesTheRulesThatAlgorithm2DoesNotHave) {
+  proxprop::train::MethodConfig method;
+  method.name = "lab";
+  EXPECT_EQ(method_label(method), "lab");
+  method.step_z = "implicit";
+  method.step_theta = "cg";
+  EXPECT_EQ(method_label(method), "lab-z-implicit-theta-cg3");
+}

@@ -4,10 +4,19 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fstream>
+#include <iterator>
+
 namespace fs = std::filesystem;
 using namespace proxprop::test;
 
-class Output : public Scene {};
+class Output : public Scene {
+ protected:
+  std::string read(const std::string& name) const {
+    std::ifstream file(path(name), std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+};
 
 TEST_F(Output, JsonIsOneObjectWithASchemaVersion) {
   const std::vector<std::vector<std::string>> commands = {
@@ -54,6 +63,24 @@ TEST_F(Output, ADryRunIsAConfigurationFileForTheSameRun) {
   EXPECT_EQ(second.code, 0) << second.err;
   EXPECT_EQ(second.out, first.out);
   EXPECT_FALSE(fs::exists("runs"));
+}
+
+TEST_F(Output, StepRulesTrainByTheirFlagsAndTheirEnergiesAreInTheReport) {
+  const Outcome outcome = run_small(
+      {"train", "--epochs=1", "--step-z=implicit", "--step-a=implicit", "--step-last=moreau", "--step-theta=cg2",
+       "--penalty-gamma=0.5", "--record-energies=1", "--out", path("run")});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const std::string metrics = read("run/metrics.jsonl");
+  EXPECT_NE(metrics.find("{\"event\":\"energy\""), std::string::npos);
+  const auto config = nlohmann::json::parse(read("run/run.json")).at("config").at("method");
+  EXPECT_EQ(config.at("name"), "lab");
+  EXPECT_EQ(config.at("step_theta"), "cg");
+  EXPECT_EQ(config.at("cg_iterations"), 2);
+  EXPECT_EQ(config.at("penalty_gamma"), nlohmann::json::parse("[0.5]"));
+  EXPECT_NE(read("run/report.html").find("\"block\":\"theta 1\""), std::string::npos);
+  expect_error(
+      run({"train", "--dry-run", "--method=exact", "--step-z=implicit"}), 3,
+      "method.step_z belongs to method.name = lab, and method.name is exact");
 }
 
 TEST_F(Output, ADryComparisonIsAConfigurationFileForTheSameComparison) {

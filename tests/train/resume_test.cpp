@@ -102,8 +102,9 @@ TEST(Resume, IsBitIdenticalWithDropoutAndBatchNormAndConvolutions) {
   config.model.hidden.clear();
   config.model.layers = {"conv 4 3 padding=1", "batch_norm", "relu", "max_pool 2", "flatten",
                          "dropout 0.5",        "linear 10",  "tanh", "dropout 0.2"};
-  for (const std::string method : {"backprop", "exact", "cg"}) {
+  for (const std::string method : {"backprop", "exact", "cg", "lab"}) {
     config.method.name = method;
+    config.method.step_z = method == "lab" ? "implicit" : "explicit";
     for (const std::string dtype : {"float32", "float64"}) {
       config.train.dtype = dtype;
       expect_identical(run(config, dataset, {}), run(config, dataset, kStops), method + " " + dtype);

@@ -58,6 +58,7 @@ class Recorder : public Observer {
     if (step.step == stop_after)
       stop = true;
   }
+  void on_energy(const EnergyEvent& energy) override { energies.push_back(energy); }
   void on_epoch(const EpochEvent& epoch) override {
     epochs.push_back(epoch);
     if (epoch.epoch == stop_after_epoch)
@@ -67,6 +68,7 @@ class Recorder : public Observer {
 
   std::vector<RunStart> starts;
   std::vector<StepEvent> steps;
+  std::vector<EnergyEvent> energies;
   std::vector<EpochEvent> epochs;
   std::vector<RunEnd> ends;
   std::atomic<bool> stop = false;

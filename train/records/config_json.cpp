@@ -43,6 +43,12 @@ void visit_members(Section& method, Visit&& visit) {
   visit("cg_tolerance", method.cg_tolerance);
   visit("coupling", method.coupling);
   visit("scaling", method.scaling);
+  visit("step_z", method.step_z);
+  visit("step_a", method.step_a);
+  visit("step_last", method.step_last);
+  visit("step_theta", method.step_theta);
+  visit("penalty_rho", method.penalty_rho);
+  visit("penalty_gamma", method.penalty_gamma);
 }
 
 template <Is<OptimizerConfig> Section, class Visit>
@@ -78,6 +84,7 @@ void visit_members(Section& train, Visit&& visit) {
   visit("deterministic", train.deterministic);
   visit("save_every", train.save_every);
   visit("keep", train.keep);
+  visit("record_energies", train.record_energies);
 }
 
 template <Is<Config> Whole, class Visit>

@@ -52,6 +52,16 @@ void visit_members(Record& step, Visit&& visit) {
   visit("lr", step.lr);
 }
 
+template <Is<EnergyEvent> Record, class Visit>
+void visit_members(Record& energy, Visit&& visit) {
+  visit("step", energy.step);
+  visit("epoch", energy.epoch);
+  visit("block", energy.block);
+  visit("layer", energy.layer);
+  visit("before", energy.before);
+  visit("after", energy.after);
+}
+
 template <Is<EpochEvent> Record, class Visit>
 void visit_members(Record& epoch, Visit&& visit) {
   visit("epoch", epoch.epoch);
@@ -82,6 +92,9 @@ const char* event_name(const RunStart&) {
 }
 const char* event_name(const StepEvent&) {
   return "step";
+}
+const char* event_name(const EnergyEvent&) {
+  return "energy";
 }
 const char* event_name(const EpochEvent&) {
   return "epoch";
@@ -169,6 +182,8 @@ std::optional<Event> event_from_json(const Json& json) {
       return from_json<RunStart>(json);
     if (name == "step")
       return from_json<StepEvent>(json);
+    if (name == "energy")
+      return from_json<EnergyEvent>(json);
     if (name == "epoch")
       return from_json<EpochEvent>(json);
     if (name == "end")

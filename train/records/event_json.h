@@ -9,10 +9,11 @@
 namespace proxprop::train {
 
 /// What one line of metrics.jsonl holds.
-using Event = std::variant<RunStart, StepEvent, EpochEvent, RunEnd>;
+using Event = std::variant<RunStart, StepEvent, EnergyEvent, EpochEvent, RunEnd>;
 
-/// {"event": "start" | "step" | "epoch" | "end", ...}; the other keys are the member names of train/observer.h. A start
-/// does not say whether and where the run was resumed: the record of a resumed run is that of a run never stopped.
+/// {"event": "start" | "step" | "energy" | "epoch" | "end", ...}; the other keys are the member names of
+/// train/observer.h. A start does not say whether and where the run was resumed: the record of a resumed run is that of
+/// a run never stopped.
 Json event_to_json(const Event& event);
 
 /// The inverse: an absent number keeps its default, null is NaN. Empty for a kind of event that this version does not

@@ -26,8 +26,10 @@ std::vector<Event> events_up_to(const fs::path& path, int64_t first_step) {
     return kept;
   for (const Event& event : read_events(path)) {
     const auto* step = std::get_if<StepEvent>(&event);
+    const auto* energy = std::get_if<EnergyEvent>(&event);
     const auto* epoch = std::get_if<EpochEvent>(&event);
-    if ((step && step->step <= first_step) || (epoch && epoch->step <= first_step))
+    if ((step && step->step <= first_step) || (energy && energy->step <= first_step) ||
+        (epoch && epoch->step <= first_step))
       kept.push_back(event);
   }
   return kept;
@@ -76,6 +78,10 @@ void MetricsWriter::on_step(const StepEvent& step) {
     return;
   last_step_ = step.step;
   append(step);
+}
+
+void MetricsWriter::on_energy(const EnergyEvent& energy) {
+  append(energy);
 }
 
 void MetricsWriter::on_epoch(const EpochEvent& epoch) {

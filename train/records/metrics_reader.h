@@ -17,6 +17,7 @@ std::vector<Event> read_events(const std::filesystem::path& path);
 struct Metrics {
   std::optional<RunStart> start;
   std::vector<StepEvent> steps;
+  std::vector<EnergyEvent> energies;
   std::vector<EpochEvent> epochs;
   std::optional<RunEnd> end;  ///< empty while the run goes on, and after it was killed
 };

@@ -48,6 +48,17 @@ const figures = [
     traces: (run) => [epochTrace(run, "train_accuracy")],
     show: () => recorded("train_accuracy")
   },
+  {
+    id: "energy-change",
+    wide: true,
+    loss: true,
+    legend: true,
+    title: () => "Change of the penalty energy by each block update",
+    note: () => "E of the paper's equation 3: how far the update of one block of variables, with all others as it saw " +
+        "them, brought it down (dots) or up (crosses). The number is the layer's.",
+    traces: energyTraces,
+    show: () => runs.some((run) => run.energies.length > 0)
+  },
 ].filter((figure) => !figure.show || figure.show());
 
 function batchNote() {
@@ -84,6 +95,22 @@ function batchTrace(run) {
     opacity: 0.9,
     hovertemplate: hover(".4~g"),
   };
+}
+
+function energyTraces(run) {
+  return run.energies.map((block, i) => {
+    const color = styleOf("--run-" + (i % 7));
+    return {
+      x: block.epoch,
+      y: block.change.map((change) => (known(change) ? Math.abs(change) : null)),
+      name: escaped(runs.length > 1 ? run.label + ": " + block.block : block.block),
+      mode: "lines+markers",
+      line: {color, width: 1.25, dash: runs.length > 1 ? run.dash : dashes[Math.floor(i / 7) % 4]},
+      marker: {color, size: 6, symbol: block.change.map((change) => (change > 0 ? "x" : "circle"))},
+      customdata: block.change,
+      hovertemplate: "%{customdata:.4~g}<extra>%{fullData.name}</extra>",
+    };
+  });
 }
 
 function reachedTrace(run) {
@@ -137,7 +164,8 @@ function layout(figure, traces) {
     font: {family: styleOf("--sans"), size: 13, color: text},
     paper_bgcolor: card,
     plot_bgcolor: card,
-    showlegend: false,
+    showlegend: Boolean(figure.legend),
+    legend: {orientation: "h", y: -0.2},
     margin: {l: 8, r: 12, t: 10, b: 8},
     hovermode: state.x === "epochs" ? "x unified" : "closest",
     modebar: {bgcolor: "rgba(0,0,0,0)", color: muted, activecolor: text},

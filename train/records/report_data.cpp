@@ -10,6 +10,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <string>
+#include <utility>
 
 namespace proxprop::train {
 namespace {
@@ -75,6 +77,31 @@ Json batch_columns(const std::vector<StepEvent>& steps) {
   return columns;
 }
 
+// One list of columns per block and layer, in the order of the algorithm.
+Json energy_columns(const std::vector<EnergyEvent>& energies) {
+  std::vector<std::pair<std::string, std::vector<EnergyEvent>>> blocks;
+  for (const EnergyEvent& event : energies) {
+    const std::string name = event.block + " " + std::to_string(event.layer);
+    const auto same = [&](const auto& block) { return block.first == name; };
+    auto found = std::find_if(blocks.begin(), blocks.end(), same);
+    if (found == blocks.end())
+      found = blocks.insert(blocks.end(), {name, {}});
+    found->second.push_back(event);
+  }
+  Json list = Json::array();
+  for (const auto& [name, events] : blocks) {
+    Json columns = Json::object();
+    columns["block"] = name;
+    columns["epoch"] = column(events, &EnergyEvent::epoch);
+    columns["before"] = column(events, &EnergyEvent::before);
+    columns["change"] = Json::array();
+    for (const EnergyEvent& event : events)
+      columns["change"].push_back(number(event.after - event.before));
+    list.push_back(columns);
+  }
+  return list;
+}
+
 Json summary_json(const RunSummary& summary) {
   Json json = Json::object();
   json["epochs"] = summary.epochs;
@@ -120,6 +147,7 @@ Json run_json(const RunRecord& run, const RunSummary& summary) {
   json["summary"] = summary_json(summary);
   json["epochs"] = epoch_columns(run.metrics.epochs);
   json["batches"] = batch_columns(run.metrics.steps);
+  json["energies"] = energy_columns(run.metrics.energies);
   json["plan"] = plan_json(start.plan);
   json["info"] = run.info ? run_info_to_json(*run.info) : Json(nullptr);
   return json;

@@ -12,6 +12,11 @@ function methodSentence(method) {
     return "Proximal backpropagation: each proximal layer solves its linear system approximately, by " +
         method.cg_iterations + " iterations of conjugate gradients; " + size + ".";
   }
+  if (method.name === "lab") {
+    const theta = method.step_theta === "cg" ? method.cg_iterations + " conjugate gradient iterations" : method.step_theta;
+    return "The paper's algorithm by step rules: z " + method.step_z + ", a " + method.step_a + ", last layer " +
+        method.step_last + ", theta " + theta + (method.step_theta === "explicit" ? "" : "; " + size) + ".";
+  }
   return "Method " + method.name + ".";
 }
 

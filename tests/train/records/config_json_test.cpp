@@ -24,6 +24,7 @@ Config any_config() {
   config.model = {
       text(), *rc::gen::arbitrary<std::vector<int64_t>>(), text(), *rc::gen::arbitrary<std::vector<std::string>>()};
   config.method = {text(), *any_number(), *rc::gen::arbitrary<int64_t>(), *any_number(), text(), text()};
+  config.method.penalty_rho = {*any_number(), *any_number()};
   config.optimizer = {text(),        *any_number(), *any_number(), *any_number(),
                       *any_number(), *any_number(), *any_number(), *any_number()};
   config.schedule.gamma = *any_number();
@@ -46,6 +47,7 @@ RC_GTEST_PROP(ConfigJson, ComesBackFromItsText, ()) {
   RC_ASSERT(back.train.seed == config.train.seed);
   RC_ASSERT(back.model.hidden == config.model.hidden);
   RC_ASSERT(back.method.tau_theta == config.method.tau_theta);
+  RC_ASSERT(back.method.penalty_rho == config.method.penalty_rho);
 }
 
 RC_GTEST_PROP(ConfigJson, NumbersRoundTripThroughText, ()) {

@@ -136,6 +136,23 @@ TEST(Metrics, StartComesBackWhole) {
   EXPECT_EQ(back.parameters, start.parameters);
 }
 
+TEST(Metrics, EnergiesComeBackAndAreDroppedAfterTheCheckpoint) {
+  const Play play;
+  const TemporaryFolder folder;
+  MetricsWriter first(folder.path());
+  play.tell(first, 0, 2);
+  const EnergyEvent early{2, 0.5, "z", 3, 1.25, 0.5};
+  EnergyEvent late = early;
+  late.step = 3;
+  first.on_energy(early);
+  first.on_energy(late);
+  MetricsWriter second(folder.path());
+  play.tell(second, 2, 2);
+  const Metrics metrics = read_metrics(folder.path() / "metrics.jsonl");
+  ASSERT_EQ(metrics.energies.size(), 1u);
+  EXPECT_EQ(event_to_json(metrics.energies[0]), event_to_json(early));
+}
+
 RC_GTEST_PROP(Metrics, StepsRoundTripThroughText, ()) {
   const auto finite =
       rc::gen::suchThat(rc::gen::arbitrary<double>(), [](double value) { return std::isfinite(value); });

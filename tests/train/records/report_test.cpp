@@ -101,6 +101,19 @@ TEST_F(Report, HoldsCurvesSummariesAndPlans) {
   EXPECT_EQ(exact["status"], "finished");
 }
 
+TEST_F(Report, HoldsTheChangesOfEnergyBlockByBlock) {
+  RunRecord record = Play{}.record();
+  EXPECT_TRUE(report_data({record})["runs"][0]["energies"].empty());
+  record.metrics.energies = {
+      {1, 0.25, "last", 2, 3.0, 2.5}, {1, 0.25, "z", 1, 2.5, 2.0}, {2, 0.5, "last", 2, 2.0, 2.25}};
+  const Json blocks = report_data({record})["runs"][0]["energies"];
+  ASSERT_EQ(blocks.size(), 2u);
+  EXPECT_EQ(blocks[0]["block"], "last 2");
+  EXPECT_EQ(blocks[0]["epoch"], Json::parse("[0.25, 0.5]"));
+  EXPECT_EQ(blocks[0]["change"], Json::parse("[-0.5, 0.25]"));
+  EXPECT_EQ(blocks[1]["block"], "z 1");
+}
+
 TEST_F(Report, LongBatchCurvesAreAveragedDown) {
   const Play play{.epochs = 1000, .decay = 0.999};
   const Json data = report_data({play.record()});

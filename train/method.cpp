@@ -1,0 +1,83 @@
+#include "train/method.h"
+
+#include "train/errors.h"
+
+#include <cmath>
+#include <string>
+
+namespace proxprop::train {
+namespace {
+
+std::optional<Coupling> to_coupling(const std::string& name) {
+  if (name == "auto")
+    return std::nullopt;
+  if (name == "per_output")
+    return Coupling::per_output;
+  if (name == "joint")
+    return Coupling::joint;
+  throw ConfigError("method.coupling must be auto, per_output or joint, got '" + name + "'");
+}
+
+Scaling to_scaling(const std::string& name) {
+  if (name == "sum")
+    return Scaling::sum;
+  if (name == "mean")
+    return Scaling::mean;
+  throw ConfigError("method.scaling must be sum or mean, got '" + name + "'");
+}
+
+// explicit, exact or cg.
+std::string parameter_step(const MethodConfig& method) {
+  if (method.name == "backprop")
+    return "explicit";
+  if (method.name == "exact" || method.name == "cg")
+    return method.name;
+  require<ConfigError>(method.name == "lab", "method.name must be backprop, exact, cg or lab, got '", method.name, "'");
+  const std::string& step = method.step_theta;
+  require<ConfigError>(
+      step == "explicit" || step == "exact" || step == "cg", "method.step_theta must be explicit, exact or cg, got '",
+      step, "'");
+  return step;
+}
+
+}  // namespace
+
+std::optional<ProximalOptions> proximal_options(const MethodConfig& method) {
+  require<ConfigError>(
+      std::isfinite(method.tau_theta) && method.tau_theta > 0, "method.tau_theta must be positive, got ",
+      method.tau_theta);
+  require<ConfigError>(
+      method.cg_iterations >= 1, "method.cg_iterations must be at least 1, got ", method.cg_iterations);
+  require<ConfigError>(
+      method.cg_tolerance >= 0 && method.cg_tolerance < 1, "method.cg_tolerance must lie in [0, 1), got ",
+      method.cg_tolerance);
+  ProximalOptions options;
+  options.tau_theta = method.tau_theta;
+  options.scaling = to_scaling(method.scaling);
+  const std::optional<Coupling> coupling = to_coupling(method.coupling);
+  const std::string kind = parameter_step(method);
+  if (kind == "explicit")
+    return std::nullopt;
+  if (kind == "cg")
+    options.solver = ConjugateGradient{method.cg_iterations, method.cg_tolerance, coupling};
+  return options;
+}
+
+void check_lab_settings(const Config& config) {
+  const MethodConfig& method = config.method;
+  if (method.name == "lab")
+    return;
+  const MethodConfig defaults;
+  const auto check = [&](const char* key, bool is_default) {
+    require<ConfigError>(is_default, key, " belongs to method.name = lab, and method.name is ", method.name);
+  };
+  check("method.step_z", method.step_z == defaults.step_z);
+  check("method.step_a", method.step_a == defaults.step_a);
+  check("method.step_last", method.step_last == defaults.step_last);
+  check("method.step_theta", method.step_theta == defaults.step_theta);
+  check("method.penalty_rho", method.penalty_rho == defaults.penalty_rho);
+  check("method.penalty_gamma", method.penalty_gamma == defaults.penalty_gamma);
+  check("train.record_energies", config.train.record_energies == 0);
+}
+
+}  // namespace proxprop::train
