@@ -3,7 +3,7 @@
 // r_k = b - M x_k is orthogonal to b and x_k, so that <b, x_k> = 2 <b, x_k> - <x_k, M x_k>, which grows with k, and
 // |x_k| grows as well (Steihaug 1983), up to |V|.
 //
-// Rounding takes that orthogonality from every conjugate gradient iteration sooner or later, in float64 after some ten
+// Rounding takes that orthogonality from every conjugate gradient iteration sooner or later, in float64 after five to nine
 // iterations here. What needs it is checked up to there: <b, x_k> and |x_k| themselves. Descent and the growth of 2 <b,
 // x_k> - <x_k, M x_k> need no more than each step's own minimisation, and are checked for every k.
 
