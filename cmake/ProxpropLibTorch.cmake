@@ -9,12 +9,9 @@ if(TARGET proxprop::libtorch)
 endif()
 
 # A wheel is built against the torch of the Python that builds it.
-if(NOT PROXPROP_TORCH_DIR AND SKBUILD)
-  find_package(Python REQUIRED COMPONENTS Interpreter)
-  execute_process(
-    COMMAND "${Python_EXECUTABLE}" -c
-      "import importlib.util as u; print(u.find_spec('torch').submodule_search_locations[0], end='')"
-    OUTPUT_VARIABLE _proxprop_torch_dir)
+if(SKBUILD AND NOT EXISTS "${PROXPROP_TORCH_DIR}/lib/libtorch_cpu.so")
+  include(ProxpropPythonPackage)
+  proxprop_python_package(_proxprop_torch_dir torch)
   set(PROXPROP_TORCH_DIR "${_proxprop_torch_dir}" CACHE PATH "LibTorch tree with include/ and lib/ (the wheel's torch folder)" FORCE)
 endif()
 

@@ -14,7 +14,8 @@ _LIBRARY = Path(__file__).parent / "lib" / "libproxprop_torch.so"
 
 def _load() -> None:
     installed = torch.__version__.split("+")[0]
-    if installed != torch_version:
+    # The C++ interface of LibTorch changes with the minor version.
+    if installed.split(".")[:2] != torch_version.split(".")[:2]:
         raise ImportError(
             f"proxprop was built for torch {torch_version}, but torch {installed} is installed; "
             "install that version, or build proxprop again: pip install . --no-build-isolation"

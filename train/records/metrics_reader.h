@@ -17,9 +17,9 @@ std::vector<Event> read_events(const std::filesystem::path& path);
 struct Metrics {
   std::optional<RunStart> start;
   std::vector<StepEvent> steps;
-  std::vector<EnergyEvent> energies;
   std::vector<EpochEvent> epochs;
   std::optional<RunEnd> end;  ///< empty while the run goes on, and after it was killed
+  std::vector<EnergyEvent> energies = {};
 };
 Metrics read_metrics(const std::filesystem::path& path);
 
