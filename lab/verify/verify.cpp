@@ -5,8 +5,12 @@ namespace {
 
 using Check = std::vector<Row> (*)(const Problem&, const DirectionRule&);
 
+ProximalStep direction(const LinearTransfer& transfer, const at::Tensor& grad_output, const ProximalOptions& options) {
+  return proximal_direction(transfer, grad_output, options);
+}
+
 std::function<std::vector<Row>(const Problem&)> of_the_library(Check check) {
-  return [check](const Problem& problem) { return check(problem, proximal_direction); };
+  return [check](const Problem& problem) { return check(problem, direction); };
 }
 
 lab::Sweep sweep(
@@ -22,7 +26,7 @@ std::vector<Row> proposition_1(const Problem& problem) {
 // The algorithm as the paper writes it, then the direction by itself on every route.
 std::vector<Row> proposition_2(const Problem& problem) {
   std::vector<Row> rows = check_algorithm_2(problem, sweep);
-  const std::vector<Row> routes = check_proposition_2(problem, proximal_direction);
+  const std::vector<Row> routes = check_proposition_2(problem, direction);
   rows.insert(rows.end(), routes.begin(), routes.end());
   return rows;
 }
