@@ -31,6 +31,9 @@ class LinearInputTransfer final : public LinearTransfer {
   bool has_sample_matrix() const override { return true; }
   SampleMatrix sample_matrix() const override { return transposed_.sample_matrix(); }
   at::Tensor output_rows(const at::Tensor& z) const override { return transposed_.output_rows(columns(z)); }
+  at::Tensor output_from_rows(const at::Tensor& rows) const override {
+    return transposed_.output_from_rows(rows).t().reshape(output_shape_);
+  }
 
  private:
   at::Tensor columns(const at::Tensor& z) const { return z.reshape({-1, output_shape_.back()}).t().contiguous(); }
