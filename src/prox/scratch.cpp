@@ -72,7 +72,7 @@ at::Tensor scratch(at::IntArrayRef sizes) {
 }
 
 at::Tensor zero_scratch(at::IntArrayRef sizes) {
-  return scratch(sizes).zero_();
+  return scratch(sizes).fill_(0);  // threaded, which zero_ is not
 }
 
 }  // namespace proxprop
