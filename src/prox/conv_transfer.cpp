@@ -3,6 +3,7 @@
 #include "prox/conv_geometry.h"
 #include "prox/conv_gradient.h"
 #include "prox/conv_gram.h"
+#include "prox/conv_map.h"
 #include "prox/conv_output.h"
 #include "prox/conv_sample_gram.h"
 #include "prox/conv_unfold.h"
@@ -15,10 +16,6 @@
 namespace proxprop {
 
 namespace {
-
-std::vector<int64_t> zeros_like(const std::vector<int64_t>& sizes) {
-  return std::vector<int64_t>(sizes.size(), 0);
-}
 
 std::vector<int64_t> dims_from(int64_t first, int64_t count) {
   std::vector<int64_t> dims(count);
@@ -76,27 +73,14 @@ std::vector<std::vector<int64_t>> ConvTransfer::parameter_shapes() const {
 }
 
 at::Tensor ConvTransfer::apply(at::TensorList theta) const {
-  if (!trained_.weight) {
-    return bias_output(theta[0], *output_shape());
-  }
-  const auto bias = trained_.bias ? std::optional<at::Tensor>(theta[1]) : std::nullopt;
-  return at::convolution(
-      input_, theta[0], bias, geometry_.stride, geometry_.padding, geometry_.dilation, /*transposed=*/false,
-      zeros_like(geometry_.padding), geometry_.groups);
+  return apply_conv(
+      input_, theta, trained_, geometry_, {false, std::vector<int64_t>(geometry_.padding.size(), 0)}, *output_shape());
 }
 
 std::vector<at::Tensor> ConvTransfer::adjoint(const at::Tensor& z) const {
-  std::vector<at::Tensor> theta;
-  if (trained_.weight) {
-    const auto weight = at::empty(parameter_shapes().front(), input_.options());
-    theta.push_back(std::get<1>(at::convolution_backward(
-        z, input_, weight, at::OptionalIntArrayRef(), geometry_.stride, geometry_.padding, geometry_.dilation,
-        /*transposed=*/false, zeros_like(geometry_.padding), geometry_.groups, {false, true, false})));
-  }
-  if (trained_.bias) {
-    theta.push_back(bias_adjoint(z));
-  }
-  return theta;
+  return adjoint_conv(
+      input_, z, trained_, geometry_, {false, std::vector<int64_t>(geometry_.padding.size(), 0)},
+      parameter_shapes().front());
 }
 
 std::vector<at::Tensor> ConvTransfer::accurate_adjoint(const at::Tensor& z) const {

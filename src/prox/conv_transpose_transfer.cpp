@@ -2,6 +2,7 @@
 
 #include "prox/conv_geometry.h"
 #include "prox/conv_gradient.h"
+#include "prox/conv_map.h"
 #include "prox/conv_output.h"
 #include "prox/conv_transpose_phases.h"
 
@@ -60,27 +61,11 @@ std::vector<std::vector<int64_t>> ConvTransposeTransfer::parameter_shapes() cons
 }
 
 at::Tensor ConvTransposeTransfer::apply(at::TensorList theta) const {
-  if (!trained_.weight) {
-    return bias_output(theta[0], *output_shape());
-  }
-  const auto bias = trained_.bias ? std::optional<at::Tensor>(theta[1]) : std::nullopt;
-  return at::convolution(
-      input_, theta[0], bias, geometry_.stride, geometry_.padding, geometry_.dilation, /*transposed=*/true,
-      geometry_.output_padding, geometry_.groups);
+  return apply_conv(input_, theta, trained_, geometry_, {true, geometry_.output_padding}, *output_shape());
 }
 
 std::vector<at::Tensor> ConvTransposeTransfer::adjoint(const at::Tensor& z) const {
-  std::vector<at::Tensor> theta;
-  if (trained_.weight) {
-    const auto weight = at::empty(parameter_shapes().front(), input_.options());
-    theta.push_back(std::get<1>(at::convolution_backward(
-        z, input_, weight, at::OptionalIntArrayRef(), geometry_.stride, geometry_.padding, geometry_.dilation,
-        /*transposed=*/true, geometry_.output_padding, geometry_.groups, {false, true, false})));
-  }
-  if (trained_.bias) {
-    theta.push_back(bias_adjoint(z));
-  }
-  return theta;
+  return adjoint_conv(input_, z, trained_, geometry_, {true, geometry_.output_padding}, parameter_shapes().front());
 }
 
 // w[c, o, u] = sum over n, p of a[n, c, p] z~[n, o, s p + u dil - pad]: the weight gradient of an ordinary convolution
