@@ -19,7 +19,7 @@ template <typename LayerOptions>
 ProximalOptions step_options(const LayerOptions& options, Coupling coupling) {
   return {
       options.tau_theta(), with_coupling(options.solver(), coupling), options.scaling(), options.route(),
-      options.memory_limit()};
+      options.memory_limit(), options.communicator()};
 }
 
 template <typename LayerOptions>
@@ -29,7 +29,8 @@ void set_step_options(LayerOptions& options, const ProximalOptions& step) {
       .solver(step.solver)
       .scaling(step.scaling)
       .route(step.route)
-      .memory_limit(step.memory_limit);
+      .memory_limit(step.memory_limit)
+      .communicator(step.communicator);
 }
 
 /// The plan of a layer that has nothing to train.

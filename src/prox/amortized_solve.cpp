@@ -64,10 +64,10 @@ bool iterate(
 
 }  // namespace
 
-bool amortizing_pays(const Dimensions& dimensions, const AmortizedCholesky& solver) {
+bool amortizing_pays(const Dimensions& dimensions, int64_t rows, const AmortizedCholesky& solver) {
   const auto columns = double(dimensions.columns);
   const auto outputs = double(dimensions.outputs) / double(dimensions.groups);
-  const auto spread = std::sqrt(columns / double(dimensions.rows));
+  const auto spread = std::sqrt(columns / double(rows));
   if (spread >= 1) {
     return false;
   }

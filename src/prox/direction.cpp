@@ -3,6 +3,7 @@
 #include <proxprop/prox/plan.h>
 
 #include "prox/precise_math.h"
+#include "prox/ranks.h"
 #include "prox/routes.h"
 
 #include <ATen/ATen.h>
@@ -38,13 +39,30 @@ void check_output(const LinearTransfer& transfer, const at::Tensor& grad_output)
       grad_output.sizes(), ", the output of this transfer ", at::IntArrayRef(shape ? *shape : std::vector<int64_t>()));
 }
 
+ProximalStep gradient(const LinearTransfer& transfer, const at::Tensor& grad_output, const Ranks& ranks) {
+  ProximalStep step{transfer.adjoint(grad_output), {}};
+  ranks.sum(step.direction);
+  return step;
+}
+
+// What is planned and solved: this rank's rows, or those of all ranks.
+Agreement shared_problem(
+    const LinearTransfer& transfer, const at::Tensor& grad_output, const ProximalOptions& options) {
+  auto problem = describe(transfer, options, grad_output.device());
+  const auto rows = grad_output.numel() == 0 ? 0 : transfer.row_count(grad_output);
+  if (options.communicator == nullptr || options.communicator->size() == 1) {
+    return {std::move(problem), Ranks(rows)};
+  }
+  return agree(*options.communicator, transfer, rows, std::move(problem), options, grad_output.device());
+}
+
 ProximalStep take_route(
     Route route, const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request) {
   switch (route) {
     case Route::sample_gram: return sample_route(transfer, grad_output, request);
     case Route::feature_gram: return feature_route(transfer, grad_output, request);
     case Route::matrix_free: return matrix_free_route(transfer, grad_output, request);
-    case Route::gradient: return {transfer.adjoint(grad_output), {}};
+    case Route::gradient: return gradient(transfer, grad_output, request.ranks);
   }
   TORCH_INTERNAL_ASSERT(false, "unknown route");
 }
@@ -79,10 +97,9 @@ ProximalStep proximal_direction(
   c10::NoGradGuard no_grad;
   const PreciseMath precise_math;
 
-  const auto route = std::holds_alternative<Gradient>(options.solver)
-                         ? Route::gradient
-                         : plan(describe(transfer, options, grad_output.device())).route;
-  if (grad_output.numel() == 0) {
+  const auto [problem, ranks] = shared_problem(transfer, grad_output, options);
+  const auto route = std::holds_alternative<Gradient>(options.solver) ? Route::gradient : plan(problem).route;
+  if (ranks.rows() == 0 || (ranks.alone() && grad_output.numel() == 0)) {
     ProximalStep step;
     for (const auto& shape : transfer.parameter_shapes()) {
       step.direction.push_back(at::zeros(shape, grad_output.options()));
@@ -92,14 +109,15 @@ ProximalStep proximal_direction(
   }
 
   // Mean scaling: (beta I + Gram / S)^-1 = S (S beta I + Gram)^-1.
-  const double divisor = options.scaling == Scaling::mean ? double(transfer.row_count(grad_output)) : 1.0;
-  Request request{
-      divisor / options.tau_theta, options.solver, resolve_coupling(transfer, options.solver),
+  const double divisor = options.scaling == Scaling::mean ? double(ranks.rows()) : 1.0;
+  const Request request{
+      divisor / options.tau_theta, options.solver, resolve_coupling(transfer, options.solver), ranks,
       state != nullptr ? &state->saved() : nullptr};
   auto step = take_route(route, transfer, grad_output, request);
-  if (divisor != 1.0 && route != Route::gradient) {
+  const auto factor = (route == Route::gradient ? 1.0 : divisor) / double(ranks.count());
+  if (factor != 1.0) {
     for (auto& tensor : step.direction) {
-      tensor.mul_(divisor);
+      tensor.mul_(factor);
     }
   }
   return step;
@@ -114,14 +132,18 @@ double relative_residual(
   check_output(transfer, grad_output);
   c10::NoGradGuard no_grad;
   const PreciseMath precise_math;
-  const double divisor = options.scaling == Scaling::mean ? double(transfer.row_count(grad_output)) : 1.0;
-  const auto right = transfer.accurate_adjoint(grad_output);
-  const auto left = transfer.accurate_adjoint(transfer.apply(direction));
+  const auto ranks = shared_problem(transfer, grad_output, options).ranks;
+  const double divisor = options.scaling == Scaling::mean ? double(ranks.rows()) : 1.0;
+  auto right = transfer.accurate_adjoint(grad_output);
+  auto left = transfer.accurate_adjoint(transfer.apply(direction));
+  ranks.sum(right);
+  ranks.sum(left);
   double residual = 0, norm = 0;
   for (size_t i = 0; i < right.size(); ++i) {
     const auto v = direction[i].to(at::kDouble);
-    residual += (left[i] / divisor + v / options.tau_theta - right[i]).square().sum().item<double>();
-    norm += right[i].square().sum().item<double>();
+    const auto gradient = right[i] / double(ranks.count());
+    residual += (left[i] / divisor + v / options.tau_theta - gradient).square().sum().item<double>();
+    norm += gradient.square().sum().item<double>();
   }
   return norm == 0 ? std::sqrt(residual) : std::sqrt(residual / norm);
 }

@@ -6,6 +6,7 @@
 #include "prox/dense_product.h"
 #include "prox/factor.h"
 #include "prox/parameter_matrix.h"
+#include "prox/ranks.h"
 #include "prox/routes.h"
 #include "prox/saved_gram.h"
 
@@ -42,27 +43,28 @@ class FeatureSpace final : public CgSpace {
 }  // namespace
 
 ProximalStep feature_route(const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request) {
-  const auto gradient = to_matrix(transfer, transfer.accurate_adjoint(grad_output));
+  const auto& ranks = request.ranks;
+  const auto gradient = ranks.sum(to_matrix(transfer, transfer.accurate_adjoint(grad_output)));
   ProximalStep step;
   step.summary.route = Route::feature_gram;
   at::Tensor direction;
   if (const auto* running = std::get_if<RunningGram>(&request.solver)) {
     direction = running_gram_direction(
-        transfer, gradient.to(grad_output.scalar_type()), request.beta, *running, *request.saved, step.summary);
+        transfer, ranks, gradient.to(grad_output.scalar_type()), request.beta, *running, *request.saved, step.summary);
   } else if (const auto* amortized = std::get_if<AmortizedCholesky>(&request.solver);
-             amortized != nullptr && amortizing_pays(*transfer.dimensions(), *amortized)) {
+             amortized != nullptr && amortizing_pays(*transfer.dimensions(), ranks.rows(), *amortized)) {
     direction =
         amortized_solve(
-            transfer.feature_gram(), gradient.transpose(1, 2), request.beta, *amortized, *request.saved, step.summary)
+            ranks.feature_gram(transfer), gradient.transpose(1, 2), request.beta, *amortized, *request.saved, step.summary)
             .transpose(1, 2);
   } else if (is_exact(request.solver)) {
-    const auto factor = factorize(transfer.feature_gram(), request.beta);
+    const auto factor = factorize(ranks.feature_gram(transfer), request.beta);
     direction = factor.solve(gradient.transpose(1, 2)).transpose(1, 2);
     step.summary.status = factor.status;
     step.summary.jitter = factor.jitter;
   } else {
     const auto& cg = std::get<ConjugateGradient>(request.solver);
-    FeatureSpace space(transfer.feature_gram(), request.beta, request.coupling);
+    FeatureSpace space(ranks.feature_gram(transfer), request.beta, request.coupling);
     auto result = conjugate_gradient(space, {gradient}, cg.iterations, cg.tolerance);
     direction = result.solution[0];
     step.summary.iterations = result.iterations;

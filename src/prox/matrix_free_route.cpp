@@ -2,6 +2,7 @@
 // p|^2, so k iterations take k applications and k - 1 adjoints; the right-hand side is the gradient itself.
 
 #include "prox/conjugate_gradient.h"
+#include "prox/ranks.h"
 #include "prox/routes.h"
 
 #include <ATen/ATen.h>
@@ -16,13 +17,20 @@ namespace {
 // A vector is held as the parameters themselves, or per output as their rows: [groups, O / groups, *] each.
 class ParameterSpace final : public CgSpace {
  public:
-  ParameterSpace(const LinearTransfer& transfer, double beta, Coupling coupling)
-      : transfer_(transfer), beta_(beta), joint_(coupling == Coupling::joint) {}
+  ParameterSpace(const LinearTransfer& transfer, const Ranks& ranks, double beta, Coupling coupling)
+      : transfer_(transfer), ranks_(ranks), beta_(beta), joint_(coupling == Coupling::joint) {}
 
   CgVector vector(std::vector<at::Tensor> theta) const {
     return joint_ ? std::move(theta) : transfer_.parameter_rows(theta);
   }
   std::vector<at::Tensor> parameters(const CgVector& x) const { return joint_ ? x : transfer_.parameters_from_rows(x); }
+
+  /// phi* of all ranks' rows.
+  std::vector<at::Tensor> adjoint(const at::Tensor& z) const {
+    auto theta = transfer_.adjoint(z);
+    ranks_.sum(theta);
+    return theta;
+  }
 
   at::Tensor dot(const CgVector& x, const CgVector& y) const override {
     at::Tensor total;
@@ -36,11 +44,11 @@ class ParameterSpace final : public CgSpace {
 
   at::Tensor curvature(const CgVector& p, const CgVector&) override {
     image_ = transfer_.apply(parameters(p));
-    return dot(p, p) * beta_ + output_norm();
+    return dot(p, p) * beta_ + ranks_.sum(output_norm());
   }
 
   CgVector multiply(const CgVector& p, const CgVector&) override {
-    auto result = vector(transfer_.adjoint(image_));
+    auto result = vector(adjoint(image_));
     for (size_t i = 0; i < p.size(); ++i) {
       result[i] = at::add(result[i], p[i], beta_);
     }
@@ -52,7 +60,7 @@ class ParameterSpace final : public CgSpace {
   }
 
  private:
-  // |phi p|^2, per output or in all.
+  // |phi p|^2 of this rank's rows, per output or in all.
   at::Tensor output_norm() const {
     if (joint_) {
       return image_.square().sum(at::kDouble);
@@ -62,6 +70,7 @@ class ParameterSpace final : public CgSpace {
   }
 
   const LinearTransfer& transfer_;
+  const Ranks& ranks_;
   double beta_;
   bool joint_;
   at::Tensor image_;
@@ -94,10 +103,10 @@ ProximalStep matrix_free_route(const LinearTransfer& transfer, const at::Tensor&
 
   // One power of two for the whole output keeps the inner products in range, joint or per output, unless outputs differ
   // by more than the range of squares.
-  const auto scale = power_of_two_scale(grad_output, {});
-  ParameterSpace space(transfer, request.beta, request.coupling);
+  const auto scale = request.ranks.common_scale(power_of_two_scale(grad_output, {}));
+  ParameterSpace space(transfer, request.ranks, request.beta, request.coupling);
   auto result =
-      conjugate_gradient(space, space.vector(transfer.adjoint(grad_output * scale)), cg.iterations, cg.tolerance);
+      conjugate_gradient(space, space.vector(space.adjoint(grad_output * scale)), cg.iterations, cg.tolerance);
   for (const auto& tensor : space.parameters(result.solution)) {
     step.direction.push_back(tensor / scale);
   }

@@ -17,6 +17,9 @@ constexpr double float64_weight = 2.0;
 // number.
 constexpr double iterations_to_convergence = 100;
 
+// Float32 operations that take as long as a byte on the wire between ranks: 250 GFLOP/s against 5 GB/s.
+constexpr double operations_per_byte = 50;
+
 struct Sizes {
   double rows, columns, outputs, groups;  ///< outputs per group
   explicit Sizes(const Dimensions& d)
@@ -30,6 +33,14 @@ double factor_flops(double n) {
   return float64_weight * n * n * n / 3;
 }
 
+// Bytes that one of `ranks` sends for a tensor of `bytes` that all get from all, or that is summed over all.
+double gathered(const Problem& problem, double bytes) {
+  return bytes * double(problem.ranks - 1) / double(problem.ranks);
+}
+double reduced(const Problem& problem, double bytes) {
+  return 2 * gathered(problem, bytes);
+}
+
 RouteCost sample_cost(const Problem& problem, const Sizes& s) {
   RouteCost cost{Route::sample_gram, problem.has_sample_matrix};
   double solve = 0;
@@ -38,22 +49,26 @@ RouteCost sample_cost(const Problem& problem, const Sizes& s) {
   } else {
     // Factor, then inverse (twice the factor) and a float32 product with the smaller side, or float64 solves.
     const auto product = 2 * s.rows * s.rows * std::min(s.columns, s.outputs);
-    solve = factor_flops(s.rows) + std::min(2 * factor_flops(s.rows) + product, float64_weight * product);
+    solve = factor_flops(s.rows) +
+            std::min(2 * factor_flops(s.rows) + product / double(problem.ranks), float64_weight * product);
   }
   cost.flops = problem.sample_gram_flops + s.groups * solve;
   cost.bytes =
       problem.sample_matrix_bytes + s.groups * (3 * 8 * s.rows * s.rows + 4 * s.rows * std::min(s.columns, s.outputs));
+  cost.traffic = gathered(problem, s.groups * (4 * s.rows * (s.columns + s.outputs) + 8 * s.rows * s.rows)) +
+                 reduced(problem, 4 * s.groups * s.columns * s.outputs);
   return cost;
 }
 
 RouteCost feature_cost(const Problem& problem, const Sizes& s) {
   RouteCost cost{Route::feature_gram, problem.has_feature_gram};
   double solve = 0;
+  double updates = 1;  // of the Gram, per step
   double gram = problem.feature_gram_flops;
   if (const auto* cg = std::get_if<ConjugateGradient>(&problem.solver)) {
     solve = float64_weight * double(cg->iterations) * 2 * s.columns * s.columns * s.outputs;
   } else if (const auto* running = std::get_if<RunningGram>(&problem.solver)) {
-    const auto updates = 1.0 / double(running->update_every);
+    updates = 1.0 / double(running->update_every);
     solve = updates * 3 * factor_flops(s.columns) + 2 * s.columns * s.columns * s.outputs;
     gram *= updates;
   } else {
@@ -62,6 +77,7 @@ RouteCost feature_cost(const Problem& problem, const Sizes& s) {
   }
   cost.flops = gram + s.groups * solve;
   cost.bytes = s.groups * 8 * (3 * s.columns * s.columns + 2 * s.columns * s.outputs);
+  cost.traffic = reduced(problem, 8 * s.groups * (updates * s.columns * s.columns / 2 + s.columns * s.outputs));
   return cost;
 }
 
@@ -74,6 +90,7 @@ RouteCost matrix_free_cost(const Problem& problem, const Sizes* s) {
   const auto iterations = cg != nullptr ? double(cg->iterations) : iterations_to_convergence;
   cost.flops = problem.apply_flops * (2 * iterations - 1);
   cost.bytes = 4 * (3 * s->columns * s->outputs * s->groups + s->rows * s->outputs * s->groups);
+  cost.traffic = reduced(problem, 4 * s->groups * s->columns * s->outputs * iterations);
   return cost;
 }
 
@@ -88,7 +105,7 @@ bool better(const RouteCost& a, const RouteCost& b, bool exact) {
   if (exact && (a.route == Route::matrix_free) != (b.route == Route::matrix_free)) {
     return b.route == Route::matrix_free;
   }
-  return a.flops < b.flops;
+  return a.flops + operations_per_byte * a.traffic < b.flops + operations_per_byte * b.traffic;
 }
 
 std::string explain(const Problem& problem, const RouteCost& chosen) {

@@ -5,13 +5,15 @@
 
 namespace proxprop {
 
+class Ranks;
 struct SavedGram;
 
 /// What a route is asked for, with defaults resolved: beta includes the scaling, coupling is set.
 struct Request {
-  double beta = 1.0;
+  double beta;
   Solver solver;
-  Coupling coupling = Coupling::per_output;
+  Coupling coupling;
+  const Ranks& ranks;
   SavedGram* saved = nullptr;  ///< for solvers that keep something
 };
 

@@ -3,6 +3,7 @@
 // matrix; the average and its inverse are renewed every few steps.
 
 #include "prox/dense_product.h"
+#include "prox/ranks.h"
 #include "prox/saved_gram.h"
 
 #include <ATen/ATen.h>
@@ -22,16 +23,17 @@ bool fits(const SavedGram& saved, const at::Tensor& gradient) {
 
 at::Tensor running_gram_direction(
     const LinearTransfer& transfer,
+    const Ranks& ranks,
     const at::Tensor& gradient,
     double beta,
     const RunningGram& solver,
     SavedGram& saved,
     StepSummary& summary) {
   const std::lock_guard<std::mutex> lock(saved.mutex);
-  const auto rows = double(transfer.dimensions()->rows);
+  const auto rows = double(ranks.rows());
   const bool known = fits(saved, gradient);
   if (!known || saved.age >= solver.update_every) {
-    const auto gram = transfer.feature_gram().div_(rows);
+    const auto gram = ranks.feature_gram(transfer).div_(rows);
     if (gram.is_cpu() && !gram.isfinite().all().item<bool>()) {  // the average would never get well again
       summary.status = Status::not_finite;
       return at::full_like(gradient, std::numeric_limits<double>::quiet_NaN());

@@ -5,22 +5,28 @@
 // the direction is the ordinary weight gradient of g~ = (beta I + K)^-1 g: no d x d matrix, no second weight gradient.
 // The inverse is applied to the smaller of g [S, O] and A [S, d]. A column of ones in A (the bias) adds one to all
 // entries of K.
+//
+// Where ranks share the rows, all have K, and each takes its own rows of g~ to its own weight gradient; the direction is
+// the sum of these.
 
 #include "prox/conjugate_gradient.h"
 #include "prox/dense_product.h"
 #include "prox/eigenbasis.h"
 #include "prox/factor.h"
+#include "prox/ranks.h"
 #include "prox/routes.h"
 
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace proxprop {
 
 namespace {
 
-// coefficients^T transform([A, 1]), split into the parameters: [groups, O, S] x [groups, S, d].
+// coefficients^T transform([A, 1]), split into the parameters: [groups, O, S] x [groups, S, d]. Of many ranks' rows,
+// coefficients and what `transform` gives are this rank's.
 template <typename Transform>
 std::vector<at::Tensor> product_with_samples(
     const LinearTransfer& transfer,
@@ -28,23 +34,25 @@ std::vector<at::Tensor> product_with_samples(
     const at::Tensor& coefficients,
     const Transform& transform) {
   const auto left = coefficients.transpose(1, 2);
+  const auto rows = samples.matrix.size(1);
   std::vector<at::Tensor> parts;
   if (samples.matrix.size(-1) > 0) {
     parts.push_back(batched_product(left, transform(samples.matrix)));
   }
   if (samples.ones) {
-    const auto ones = at::ones({left.size(0), left.size(2), 1}, left.options());
+    const auto ones = at::ones({left.size(0), rows, 1}, left.options());
     parts.push_back(batched_product(left, transform(ones)));
   }
   return transfer.parameters_from_rows(parts);
 }
 
-// (beta I + K)^-1 as an operator on `columns` columns of a dtype. Float32 columns that are many go through the inverse,
+// This rank's rows of (beta I + K)^-1 as an operator on `columns` columns of a dtype. Float32 columns that are many go through the inverse,
 // formed in float64 and rounded once: its product then runs at the speed of a GEMM, and the direction has relative
 // error 2e-6 to 6e-6 at the paper's layers. Few columns, or float64 ones, go through the factor.
 class InverseOperator {
  public:
-  InverseOperator(at::Tensor gram, double beta, int64_t columns, at::ScalarType dtype) {
+  InverseOperator(at::Tensor gram, double beta, int64_t columns, at::ScalarType dtype, const Ranks& ranks)
+      : ranks_(ranks) {
     if (dtype == at::kDouble) {
       factor_ = factorize(std::move(gram), beta);
       return;
@@ -59,8 +67,10 @@ class InverseOperator {
     factor_ = factorize(std::move(gram), beta);
     if (!few_columns || 1 / beta > limit) {
       inverse_ = factor_.inverse();
+      const auto largest_entry = largest(inverse_);  // of all rows: the ranks have to decide alike
+      inverse_ = ranks.own_rows(inverse_);
       rounded_inverse_ = inverse_.to(dtype);
-      cancels_ = largest(inverse_) > limit;
+      cancels_ = largest_entry > limit;
     }
   }
   /// Whether its product must not be cancelled by A^T afterwards: then apply it to A, whose image has no such part.
@@ -69,7 +79,7 @@ class InverseOperator {
 
   at::Tensor operator()(const at::Tensor& right) const {
     if (!rounded_inverse_.defined()) {
-      return factor_.solve(right).to(right.scalar_type());
+      return ranks_.own_rows(factor_.solve(right)).to(right.scalar_type());
     }
     return cancels_ ? batched_product(inverse_, right.to(at::kDouble)).to(right.scalar_type())
                     : batched_product(rounded_inverse_, right);
@@ -79,21 +89,38 @@ class InverseOperator {
   static constexpr double rounding = 6e-8;
   static constexpr double cancellation_limit = 1e-3;
 
+  const Ranks& ranks_;
   Factor factor_;
   at::Tensor inverse_, rounded_inverse_;
   bool cancels_ = false;
 };
 
-ProximalStep exact_direction(const LinearTransfer& transfer, const at::Tensor& rows, at::Tensor gram, double beta) {
-  const auto columns = std::min(rows.size(-1), transfer.dimensions()->columns);
-  const InverseOperator inverse(std::move(gram), beta, columns, rows.scalar_type());
+// What the solvers have in hand.
+struct SampleProblem {
+  const LinearTransfer& transfer;
+  const Ranks& ranks;
+  at::Tensor rows;                      ///< g of all ranks, [groups, S, O / groups]
+  std::optional<SampleMatrix> samples;  ///< A of all ranks where K needed it; this rank alone makes it when it is asked for
+
+  bool outputs_are_fewer() const { return rows.size(-1) <= transfer.dimensions()->columns; }
+  SampleMatrix all_samples() const { return samples ? *samples : transfer.sample_matrix(); }
+  /// A^T c, without the sum over the ranks, for this rank's rows of c.
+  std::vector<at::Tensor> adjoint(const at::Tensor& own_coefficients) const {
+    return transfer.adjoint(transfer.output_from_rows(own_coefficients));
+  }
+};
+
+ProximalStep exact_direction(const SampleProblem& problem, at::Tensor gram, double beta) {
+  const auto& rows = problem.rows;
+  const auto columns = std::min(rows.size(-1), problem.transfer.dimensions()->columns);
+  const InverseOperator inverse(std::move(gram), beta, columns, rows.scalar_type(), problem.ranks);
   ProximalStep step;
-  step.summary.route = Route::sample_gram;
   step.summary.status = inverse.factor().status;
   step.summary.jitter = inverse.factor().jitter;
-  step.direction = rows.size(-1) <= transfer.dimensions()->columns && !inverse.cancels()
-                       ? transfer.adjoint(transfer.output_from_rows(inverse(rows)))
-                       : product_with_samples(transfer, transfer.sample_matrix(), rows, inverse);
+  step.direction =
+      problem.outputs_are_fewer() && !inverse.cancels()
+          ? problem.adjoint(inverse(rows))
+          : product_with_samples(problem.transfer, problem.all_samples(), problem.ranks.own_rows(rows), inverse);
   return step;
 }
 
@@ -108,26 +135,24 @@ bool eigenbasis_pays(const at::Tensor& rows, int64_t iterations) {
 }
 
 // CG per output in the eigenbasis Q of K, where an iteration costs O(S) per output. The smaller of A and the
-// coefficients is rotated back.
+// coefficients is rotated back; in the basis, too, ranks share the rows.
 ProximalStep eigenbasis_direction(
-    const LinearTransfer& transfer,
-    const at::Tensor& rows,
-    const at::Tensor& gram,
-    double beta,
-    const ConjugateGradient& cg) {
+    const SampleProblem& problem, const at::Tensor& gram, double beta, const ConjugateGradient& cg) {
   const auto form = eigenbasis(gram);
-  const auto basis = form.vectors.to(rows.scalar_type());
+  const auto basis = form.vectors.to(problem.rows.scalar_type());
+  const auto transposed = basis.transpose(1, 2);
   const auto solution = conjugate_gradient_in_eigenbasis(
-      form, beta, batched_product(basis.transpose(1, 2), rows), cg.iterations, cg.tolerance);
+      form, beta, batched_product(transposed, problem.rows), cg.iterations, cg.tolerance);
   ProximalStep step;
-  step.summary.route = Route::sample_gram;
   step.summary.iterations = cg.iterations;
   step.summary.status = convergence_status(cg.tolerance, solution.converged);
-  if (rows.size(-1) <= transfer.dimensions()->columns) {
-    step.direction = transfer.adjoint(transfer.output_from_rows(batched_product(basis, solution.coefficients)));
+  const auto& ranks = problem.ranks;
+  if (problem.outputs_are_fewer()) {
+    step.direction = problem.adjoint(batched_product(ranks.own_rows(basis), solution.coefficients));
   } else {
-    const auto rotate_back = [&](const at::Tensor& part) { return batched_product(basis.transpose(1, 2), part); };
-    step.direction = product_with_samples(transfer, transfer.sample_matrix(), solution.coefficients, rotate_back);
+    const auto rotate_back = [&](const at::Tensor& part) { return batched_product(ranks.own_rows(transposed), part); };
+    step.direction = product_with_samples(
+        problem.transfer, problem.all_samples(), ranks.own_rows(solution.coefficients), rotate_back);
   }
   return step;
 }
@@ -160,27 +185,36 @@ class SampleSpace final : public CgSpace {
   at::Tensor image_;
 };
 
+ProximalStep conjugate_gradient_direction(
+    const SampleProblem& problem, const at::Tensor& gram, const Request& request, const ConjugateGradient& cg) {
+  const bool joint = request.coupling == Coupling::joint;
+  if (!joint && problem.rows.is_cpu() && eigenbasis_pays(problem.rows, cg.iterations)) {
+    return eigenbasis_direction(problem, gram, request.beta, cg);
+  }
+  const auto scale = power_of_two_scale(problem.rows, joint ? at::IntArrayRef{} : at::IntArrayRef{1});
+  SampleSpace space(gram.to(problem.rows.scalar_type()), request.beta, request.coupling);
+  auto result = conjugate_gradient(space, {problem.rows * scale}, cg.iterations, cg.tolerance);
+  ProximalStep step;
+  step.direction = problem.adjoint(problem.ranks.own_rows(result.solution[0] / scale));
+  step.summary.iterations = result.iterations;
+  step.summary.status = convergence_status(cg.tolerance, result.converged);
+  return step;
+}
+
 }  // namespace
 
 ProximalStep sample_route(const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request) {
-  const auto rows = transfer.output_rows(grad_output);
-  auto gram = transfer.sample_gram();
-  if (is_exact(request.solver)) {
-    return exact_direction(transfer, rows, std::move(gram), request.beta);
+  const auto& ranks = request.ranks;
+  SampleProblem problem{transfer, ranks, ranks.gather_rows(transfer.output_rows(grad_output)), std::nullopt};
+  if (!ranks.alone()) {
+    problem.samples = ranks.samples(transfer);
   }
-  const auto& cg = std::get<ConjugateGradient>(request.solver);
-  const bool joint = request.coupling == Coupling::joint;
-  if (!joint && rows.is_cpu() && eigenbasis_pays(rows, cg.iterations)) {
-    return eigenbasis_direction(transfer, rows, gram, request.beta, cg);
-  }
-  const auto scale = power_of_two_scale(rows, joint ? at::IntArrayRef{} : at::IntArrayRef{1});
-  SampleSpace space(gram.to(rows.scalar_type()), request.beta, request.coupling);
-  auto result = conjugate_gradient(space, {rows * scale}, cg.iterations, cg.tolerance);
-  ProximalStep step;
+  auto gram = problem.samples ? ranks.sample_gram(*problem.samples) : transfer.sample_gram();
+  auto step = is_exact(request.solver)
+                  ? exact_direction(problem, std::move(gram), request.beta)
+                  : conjugate_gradient_direction(problem, gram, request, std::get<ConjugateGradient>(request.solver));
+  ranks.sum(step.direction);
   step.summary.route = Route::sample_gram;
-  step.direction = transfer.adjoint(transfer.output_from_rows(result.solution[0] / scale));
-  step.summary.iterations = result.iterations;
-  step.summary.status = convergence_status(cg.tolerance, result.converged);
   return step;
 }
 

@@ -23,7 +23,7 @@ struct SavedGram {
 /// Whether iterations with an old factor are expected to cost less than a new one. Grams of two batches of `rows`
 /// independent samples differ by factors between (1 -+ sqrt(d / rows))^2 (Marchenko and Pastur), which bounds the
 /// iterations; each costs two products of d^2 with the outputs.
-bool amortizing_pays(const Dimensions& dimensions, const AmortizedCholesky& solver);
+bool amortizing_pays(const Dimensions& dimensions, int64_t rows, const AmortizedCholesky& solver);
 
 /// Solves (beta I + gram) x = right for `right` [groups, d, O] to the tolerance of `solver`: conjugate gradients
 /// preconditioned by the saved factor, started from its solution; by a new factor where they take too long or it is too
@@ -39,6 +39,7 @@ at::Tensor amortized_solve(
 /// V [groups, O, d] = gradient (beta I + rows G)^-1 with the running mean G of Gram matrices per row.
 at::Tensor running_gram_direction(
     const LinearTransfer& transfer,
+    const Ranks& ranks,
     const at::Tensor& gradient,
     double beta,
     const RunningGram& solver,

@@ -19,7 +19,10 @@ struct TransferInstance {
 
 struct TransferCase {
   std::string name;
-  std::function<TransferInstance(at::ScalarType)> make;
+  std::function<TransferInstance(at::ScalarType, int64_t variant)> build;
+
+  /// Variants have other data, and the more samples the higher they are.
+  TransferInstance make(at::ScalarType dtype, int64_t variant = 0) const { return build(dtype, variant); }
 };
 
 inline std::ostream& operator<<(std::ostream& stream, const TransferCase& c) {
@@ -27,16 +30,22 @@ inline std::ostream& operator<<(std::ostream& stream, const TransferCase& c) {
 }
 
 inline TransferInstance make_dense(
-    std::vector<int64_t> input_size, int64_t outputs, Trained trained, at::ScalarType dtype) {
-  at::manual_seed(1);
+    std::vector<int64_t> input_size, int64_t outputs, Trained trained, at::ScalarType dtype, int64_t variant = 0) {
+  at::manual_seed(1 + 10 * variant);
+  if (input_size.size() > 1) {
+    input_size[0] += variant;
+  }
   const auto input = at::randn(input_size, at::kDouble).to(dtype);
   input_size.back() = outputs;
   return {std::make_shared<DenseTransfer>(input, outputs, trained), at::randn(input_size, at::kDouble).to(dtype)};
 }
 
 inline TransferInstance make_conv(
-    std::vector<int64_t> input_size, ConvGeometry geometry, Trained trained, at::ScalarType dtype) {
-  at::manual_seed(2);
+    std::vector<int64_t> input_size, ConvGeometry geometry, Trained trained, at::ScalarType dtype, int64_t variant = 0) {
+  at::manual_seed(2 + 10 * variant);
+  if (input_size.size() > 1) {
+    input_size[0] += variant;
+  }
   const auto input = at::randn(input_size, at::kDouble).to(dtype);
   const auto transfer = std::make_shared<ConvTransfer>(input, geometry, trained);
   std::vector<int64_t> shape{geometry.out_channels, input_size[1] / geometry.groups};
@@ -48,8 +57,11 @@ inline TransferInstance make_conv(
 }
 
 inline TransferInstance make_conv_transpose(
-    std::vector<int64_t> input_size, ConvTransposeGeometry geometry, Trained trained, at::ScalarType dtype) {
-  at::manual_seed(3);
+    std::vector<int64_t> input_size, ConvTransposeGeometry geometry, Trained trained, at::ScalarType dtype, int64_t variant = 0) {
+  at::manual_seed(3 + 10 * variant);
+  if (input_size.size() > 1) {
+    input_size[0] += variant;
+  }
   const auto input = at::randn(input_size, at::kDouble).to(dtype);
   const auto transfer = std::make_shared<ConvTransposeTransfer>(input, std::move(geometry), trained);
   return {transfer, at::randn(*transfer->output_shape(), at::kDouble).to(dtype)};
@@ -66,7 +78,7 @@ inline TransferInstance stacked(const TransferInstance& a, const TransferInstanc
 inline std::vector<TransferCase> transfer_cases() {
   std::vector<TransferCase> cases;
   const auto dense = [&](std::string name, std::vector<int64_t> size, int64_t outputs, Trained trained = {}) {
-    cases.push_back({"Linear" + name, [=](at::ScalarType t) { return make_dense(size, outputs, trained, t); }});
+    cases.push_back({"Linear" + name, [=](at::ScalarType t, int64_t v) { return make_dense(size, outputs, trained, t, v); }});
   };
   dense("FewSamples", {4, 9}, 5);
   dense("ManySamples", {20, 6}, 3);
@@ -79,7 +91,7 @@ inline std::vector<TransferCase> transfer_cases() {
   dense("OnlyFeatures", {7}, 3);
 
   const auto conv = [&](std::string name, std::vector<int64_t> size, ConvGeometry geometry, Trained trained = {}) {
-    cases.push_back({"Conv" + name, [=](at::ScalarType t) { return make_conv(size, geometry, trained, t); }});
+    cases.push_back({"Conv" + name, [=](at::ScalarType t, int64_t v) { return make_conv(size, geometry, trained, t, v); }});
   };
   conv("Same5x5", {2, 3, 8, 7}, {4, {5, 5}, {1, 1}, {2, 2}, {1, 1}, 1});
   conv("Valid3x3", {3, 2, 6, 5}, {3, {3, 3}, {1, 1}, {0, 0}, {1, 1}, 1});
@@ -103,7 +115,7 @@ inline std::vector<TransferCase> transfer_cases() {
   const auto transposed = [&](std::string name, std::vector<int64_t> size, ConvTransposeGeometry geometry,
                               Trained trained = {}) {
     cases.push_back(
-        {"ConvTranspose" + name, [=](at::ScalarType t) { return make_conv_transpose(size, geometry, trained, t); }});
+        {"ConvTranspose" + name, [=](at::ScalarType t, int64_t v) { return make_conv_transpose(size, geometry, trained, t, v); }});
   };
   transposed("Doubling", {2, 3, 4, 3}, {{2, {4, 4}, {2, 2}, {1, 1}, {1, 1}, 1}, {0, 0}});
   transposed("OutputPadded", {2, 2, 4, 3}, {{3, {3, 3}, {2, 2}, {1, 0}, {1, 1}, 1}, {1, 1}});
@@ -122,18 +134,18 @@ inline std::vector<TransferCase> transfer_cases() {
   transposed("1d", {3, 2, 5}, {{3, {5}, {2}, {2}, {1}, 1}, {1}});
   transposed("3d", {2, 2, 2, 3, 2}, {{2, {2, 3, 2}, {2, 1, 2}, {0, 1, 1}, {1, 1, 2}, 1}, {1, 0, 0}});
 
-  cases.push_back({"StackedLinear", [](at::ScalarType t) {
-                     return stacked(make_dense({3, 6}, 4, {}, t), make_dense({5, 6}, 4, {}, t));
+  cases.push_back({"StackedLinear", [](at::ScalarType t, int64_t v) {
+                     return stacked(make_dense({3, 6}, 4, {}, t, v), make_dense({5, 6}, 4, {}, t, v));
                    }});
-  cases.push_back({"StackedConvOfTwoSizes", [](at::ScalarType t) {
+  cases.push_back({"StackedConvOfTwoSizes", [](at::ScalarType t, int64_t v) {
                      const ConvGeometry geometry{3, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1};
-                     return stacked(make_conv({2, 2, 5, 4}, geometry, {}, t), make_conv({1, 2, 7, 6}, geometry, {}, t));
+                     return stacked(make_conv({2, 2, 5, 4}, geometry, {}, t, v), make_conv({1, 2, 7, 6}, geometry, {}, t, v));
                    }});
-  cases.push_back({"StackedConvTransposeOfTwoSizes", [](at::ScalarType t) {
+  cases.push_back({"StackedConvTransposeOfTwoSizes", [](at::ScalarType t, int64_t v) {
                      const ConvGeometry geometry{4, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 2};
                      return stacked(
-                         make_conv_transpose({2, 2, 3, 2}, {geometry, {0, 0}}, {}, t),
-                         make_conv_transpose({1, 2, 4, 3}, {geometry, {1, 0}}, {}, t));
+                         make_conv_transpose({2, 2, 3, 2}, {geometry, {0, 0}}, {}, t, v),
+                         make_conv_transpose({1, 2, 4, 3}, {geometry, {1, 0}}, {}, t, v));
                    }});
   return cases;
 }

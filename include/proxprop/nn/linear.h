@@ -20,6 +20,7 @@ struct PROXPROP_API LinearOptions {
   TORCH_ARG(Scaling, scaling) = Scaling::sum;
   TORCH_ARG(std::optional<Route>, route) = std::nullopt;
   TORCH_ARG(int64_t, memory_limit) = 0;  ///< see ProximalOptions
+  TORCH_ARG(std::shared_ptr<Communicator>, communicator) = nullptr;  ///< see ProximalOptions
 };
 
 /// torch::nn::Linear with a proximal parameter step. Same parameter names, shapes and initialisation; any leading

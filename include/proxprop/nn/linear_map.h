@@ -21,6 +21,7 @@ struct PROXPROP_API LinearMapOptions {
   TORCH_ARG(Scaling, scaling) = Scaling::sum;
   TORCH_ARG(std::optional<Route>, route) = std::nullopt;  ///< matrix-free is the only one
   TORCH_ARG(int64_t, memory_limit) = 0;
+  TORCH_ARG(std::shared_ptr<Communicator>, communicator) = nullptr;
 };
 
 /// Makes a proximal layer of any map phi(theta, a) that is linear in theta. phi* comes from autograd, so phi must be

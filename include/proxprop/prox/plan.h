@@ -20,6 +20,7 @@ struct Problem {
   double feature_gram_flops = 0;
   double sample_matrix_bytes = 0;
   Solver solver = Cholesky{};
+  int64_t ranks = 1;  ///< that share the rows; costs are those of one rank
 };
 
 /// Estimated cost of one route.
@@ -29,6 +30,7 @@ struct RouteCost {
   bool fits = true;     ///< within the memory limit
   double flops = 0;     ///< beyond the gradient that backpropagation computes anyway
   double bytes = 0;     ///< extra memory at its peak
+  double traffic = 0;   ///< bytes that a rank sends, the sum of the gradient included; 0 for one rank
   double relative = 0;  ///< flops / flops of forward and backward, three times `apply_flops`
 };
 

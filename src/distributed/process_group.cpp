@@ -1,0 +1,45 @@
+#include <proxprop/distributed/process_group.h>
+
+#include <torch/csrc/distributed/c10d/GroupRegistry.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+
+namespace proxprop {
+
+namespace {
+
+class ProcessGroupCommunicator final : public Communicator {
+ public:
+  explicit ProcessGroupCommunicator(c10::intrusive_ptr<c10d::ProcessGroup> group) : group_(std::move(group)) {}
+
+  int64_t rank() const override { return group_->getRank(); }
+  int64_t size() const override { return group_->getSize(); }
+
+ protected:
+  void do_all_reduce(at::Tensor& tensor) override {
+    std::vector<at::Tensor> tensors{tensor};
+    group_->allreduce(tensors)->wait();
+  }
+
+  void do_all_gather(at::Tensor& gathered, const at::Tensor& tensor) override {
+    auto parts = gathered.unbind(0);
+    std::vector<std::vector<at::Tensor>> outputs{std::move(parts)};
+    std::vector<at::Tensor> inputs{tensor};
+    group_->allgather(outputs, inputs)->wait();
+  }
+
+ private:
+  c10::intrusive_ptr<c10d::ProcessGroup> group_;
+};
+
+}  // namespace
+
+std::shared_ptr<Communicator> process_group_communicator(c10::intrusive_ptr<c10d::ProcessGroup> group) {
+  TORCH_CHECK(group.defined(), "proxprop: the process group is null");
+  return std::make_shared<ProcessGroupCommunicator>(std::move(group));
+}
+
+std::shared_ptr<Communicator> process_group_communicator(const std::string& name) {
+  return process_group_communicator(c10d::resolve_process_group(name));
+}
+
+}  // namespace proxprop

@@ -1,0 +1,31 @@
+#include <proxprop/prox/communicator.h>
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+namespace proxprop {
+
+void Communicator::count(double bytes) {
+  bytes_sent_ += int64_t(std::llround(bytes));
+  ++collectives_;
+}
+
+void Communicator::all_reduce(at::Tensor& tensor) {
+  TORCH_INTERNAL_ASSERT(tensor.is_contiguous());
+  const auto ranks = double(size());
+  count(2 * (ranks - 1) / ranks * double(tensor.nbytes()));
+  do_all_reduce(tensor);
+}
+
+at::Tensor Communicator::all_gather(const at::Tensor& tensor) {
+  TORCH_INTERNAL_ASSERT(tensor.is_contiguous());
+  auto sizes = tensor.sizes().vec();
+  sizes.insert(sizes.begin(), size());
+  auto gathered = at::empty(sizes, tensor.options());
+  count(double(size() - 1) * double(tensor.nbytes()));
+  do_all_gather(gathered, tensor);
+  return gathered;
+}
+
+}  // namespace proxprop
