@@ -43,6 +43,24 @@ class EndKeeper : public train::Observer {
   train::RunEnd end_;
 };
 
+// What a rank does that writes nothing.
+train::RunEnd execute_silently(
+    const Run& run, const train::Dataset& dataset, const std::atomic<bool>& stop, const Session& session) {
+  train::TrainerOptions options;
+  options.resume = run.existing == train::ExistingFolder::resume;
+  options.checkpoints = options.resume ? run.folder / "checkpoints" : std::filesystem::path();
+  options.stop = &stop;
+  options.communicator = session.communicator;
+  options.local_rank = session.local_rank;
+  try {
+    return train::train(run.config, dataset, options);
+  } catch (const train::DivergedError&) {  // rank 0 says so
+    train::RunEnd end;
+    end.status = "diverged";
+    return end;
+  }
+}
+
 std::string percent(double fraction) {
   char text[32];
   std::snprintf(text, sizeof text, "%.2f %%", 100 * fraction);
@@ -94,6 +112,8 @@ train::Dataset load_data(const train::Config& config, const Session& session) {
 
 train::RunEnd execute(
     const Run& run, const train::Dataset& dataset, const std::atomic<bool>& stop, const Session& session) {
+  if (!session.writes())
+    return execute_silently(run, dataset, stop, session);
   train::MetricsWriter metrics(run.folder);
   train::TensorBoardWriter tensorboard(run.folder);
   train::Progress progress(std::cerr, train::progress_options_for_stderr(session.quiet));
@@ -105,6 +125,8 @@ train::RunEnd execute(
   options.observers = {&metrics, &tensorboard, &progress, &keeper};
   options.stop = &stop;
   options.label = run.label;
+  options.communicator = session.communicator;
+  options.local_rank = session.local_rank;
   options.before_start = [&] {
     train::prepare_run_folder(run.folder, run.existing);
     write_info(run, session);

@@ -32,7 +32,10 @@ class EvaluationMode {
 }  // namespace
 
 std::optional<Evaluation> evaluate(
-    torch::nn::Sequential& model, const LabelledImages& data, const std::atomic<bool>* stop) {
+    torch::nn::Sequential& model,
+    const LabelledImages& data,
+    const std::atomic<bool>* stop,
+    const Replicas& replicas) {
   const int64_t records = data.records();
   if (records == 0)
     return Evaluation{};
@@ -41,17 +44,21 @@ std::optional<Evaluation> evaluate(
   // Both sums stay on the device until the end.
   at::Tensor loss = at::zeros({}, parameter.options().dtype(at::kDouble));
   at::Tensor correct = at::zeros({}, parameter.options().dtype(at::kLong));
-  for (int64_t first = 0; first < records; first += kBatchSize) {
-    if (stop != nullptr && *stop)
+  const auto [begin, end] = replicas.share(records);
+  for (int64_t first = begin; first < end; first += kBatchSize) {
+    if (stop != nullptr && *stop && replicas.alone())
       return std::nullopt;
-    const at::Tensor indices = at::arange(first, std::min(first + kBatchSize, records), at::kLong);
+    const at::Tensor indices = at::arange(first, std::min(first + kBatchSize, end), at::kLong);
     const auto [input, labels] = to_batch(data, indices, parameter.scalar_type(), parameter.device());
     const at::Tensor output = model->forward(input);
     loss += F::cross_entropy(output, labels, F::CrossEntropyFuncOptions().reduction(torch::kSum));
     correct += output.argmax(1).eq(labels).sum();
   }
+  at::Tensor sums = at::stack({loss, correct.to(at::kDouble)});
+  replicas.sum(sums);
+  sums = sums.cpu();
   const auto count = static_cast<double>(records);
-  return Evaluation{loss.item<double>() / count, static_cast<double>(correct.item<int64_t>()) / count};
+  return Evaluation{sums[0].item<double>() / count, sums[1].item<double>() / count};
 }
 
 }  // namespace proxprop::train

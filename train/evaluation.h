@@ -1,6 +1,7 @@
 #pragma once
 
 #include "train/data/labelled_images.h"
+#include "train/replicas.h"
 
 #include <torch/nn/modules/container/sequential.h>
 
@@ -17,8 +18,12 @@ struct Evaluation {
 };
 
 /// Loss and accuracy over all records, in evaluation mode and without gradients, on the device and in the type of the
-/// parameters. The result does not depend on the training batch size. Empty when `stop` is set before the end.
+/// parameters. The result does not depend on the training batch size. Empty when `stop` is set before the end. Of many
+/// ranks each goes over its share, all get the result, and a stop waits for the end.
 std::optional<Evaluation> evaluate(
-    torch::nn::Sequential& model, const LabelledImages& data, const std::atomic<bool>* stop = nullptr);
+    torch::nn::Sequential& model,
+    const LabelledImages& data,
+    const std::atomic<bool>* stop = nullptr,
+    const Replicas& replicas = Replicas(nullptr));
 
 }  // namespace proxprop::train

@@ -6,9 +6,12 @@
 #include "train/errors.h"
 #include "train/observer.h"
 
+#include <proxprop/prox/communicator.h>
+
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,6 +28,11 @@ struct TrainerOptions {
   /// Called once all is checked, constructed and resumed, before anything is written or any observer is told: the place
   /// to make room for the run. May be empty.
   std::function<void()> before_start;
+  /// Ranks that train one model together, each on its share of every batch: the same parameters as one rank alone with
+  /// whole batches. Null: alone. Every rank calls `train` with the same configuration and data; all read `checkpoints`,
+  /// rank 0 alone writes, and should be the only one with observers.
+  std::shared_ptr<Communicator> communicator;
+  int64_t local_rank = 0;  ///< of the ranks on this machine: which GPU `cuda` means
 };
 
 /// Trains, and returns how it ended. A resumed run is bit-identical to one that never stopped, but for times. Epochs

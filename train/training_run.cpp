@@ -36,6 +36,17 @@ Dataset on_device(Dataset data, at::Device device) {
   return data;
 }
 
+// Ranks on one machine have a GPU each.
+std::string replica_device(const std::string& device, const Replicas& replicas, int64_t local_rank) {
+  return device == "cuda" && !replicas.alone() ? "cuda:" + std::to_string(local_rank) : device;
+}
+
+// The last batch of an epoch may be smaller.
+int64_t smallest_batch(int64_t records, int64_t batch_size) {
+  const int64_t rest = records % batch_size;
+  return rest == 0 ? batch_size : std::min(rest, batch_size);
+}
+
 // Built on the CPU in float32 whatever the run computes on, so that a seed means one initialisation.
 torch::nn::Sequential seeded_model(
     const std::vector<ModelLayer>& layers, const Config& config, at::Device device, at::ScalarType dtype) {
@@ -57,7 +68,8 @@ int64_t save_interval(double epochs, int64_t batches_per_epoch) {
 TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const TrainerOptions& options)
     : config_(checked(config, dataset)),
       options_(options),
-      device_(select_device(config.train.device)),
+      replicas_(options.communicator),
+      device_(select_device(replica_device(config.train.device, replicas_, options.local_rank))),
       dtype_(select_dtype(config.train.dtype)),
       execution_(config.train),
       data_(on_device(normalized(dataset, config.data.normalization), device_)),
@@ -70,6 +82,15 @@ TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const Tra
       save_interval_(save_interval(config.train.save_every, sampler_.batches_per_epoch())),
       log_(device_.is_cuda()) {
   check_batches(layers_, config.train.batch_size, data_.train.records());
+  replicas_.check_model(layers_);
+  require<ConfigError>(
+      replicas_.alone() || !lab_, "method.name = lab trains on one rank alone; there are ", replicas_.size());
+  require<ConfigError>(
+      smallest_batch(data_.train.records(), config.train.batch_size) >= replicas_.size(), "a batch of ",
+      smallest_batch(data_.train.records(), config.train.batch_size), " records leaves some of ", replicas_.size(),
+      " ranks without one; choose another train.batch_size or train_size");
+  replicas_.join(*model_);
+  bytes_before_ = replicas_.bytes_sent();
 }
 
 void TrainingRun::announce_start() {
@@ -102,17 +123,21 @@ bool TrainingRun::finished() const {
 }
 
 bool TrainingRun::stop_requested() const {
-  return options_.stop != nullptr && *options_.stop;
+  const bool wish = options_.stop != nullptr && *options_.stop;
+  return replicas_.alone() ? wish : stop_agreed_;
 }
 
 void TrainingRun::step() {
   stopwatch_.start();
   const double lr = config_.optimizer.lr * schedule_.factor(step_);
   set_learning_rate(*optimizer_, lr);
-  const auto [input, labels] = to_batch(data_.train, sampler_.next(), dtype_, device_);
+  const at::Tensor batch_indices = sampler_.next();
+  const auto [begin, end] = replicas_.share(batch_indices.numel());
+  const auto [input, labels] = to_batch(data_.train, batch_indices.slice(0, begin, end), dtype_, device_);
+  const double weight = replicas_.weight(batch_indices.numel());
   const at::Tensor loss = optimizer_->step([&, &batch = input, &classes = labels] {
     optimizer_->zero_grad();
-    return directions(batch, classes, lr);
+    return directions(batch, classes, lr, weight);
   });
   ++step_;
   saved_ = false;
@@ -130,10 +155,13 @@ void TrainingRun::step() {
 }
 
 // Leaves in `.grad` what the optimizer is to take; returns the loss.
-at::Tensor TrainingRun::directions(const at::Tensor& input, const at::Tensor& labels, double lr) {
+at::Tensor TrainingRun::directions(const at::Tensor& input, const at::Tensor& labels, double lr, double weight) {
   if (!lab_) {
     at::Tensor loss = torch::nn::functional::cross_entropy(model_->forward(input), labels);
+    if (!replicas_.alone())
+      loss = loss * weight;
     loss.backward();
+    stop_agreed_ = replicas_.synchronize(loss, options_.stop != nullptr && *options_.stop);
     return loss;
   }
   const int64_t interval = config_.train.record_energies;
@@ -178,9 +206,9 @@ bool TrainingRun::evaluation_due() const {
 
 void TrainingRun::evaluate() {
   tell_steps();
-  const auto train = train::evaluate(model_, data_.train, options_.stop);
-  const auto validation = train::evaluate(model_, data_.validation, options_.stop);
-  const auto test = train::evaluate(model_, data_.test, options_.stop);
+  const auto train = train::evaluate(model_, data_.train, options_.stop, replicas_);
+  const auto validation = train::evaluate(model_, data_.validation, options_.stop, replicas_);
+  const auto test = train::evaluate(model_, data_.test, options_.stop, replicas_);
   if (!train || !validation || !test)
     return;
   require<DivergedError>(
@@ -224,6 +252,10 @@ RunEnd TrainingRun::announce_end(const std::string& status) {
   end.best_validation_accuracy = best_.validation_accuracy;
   end.best_epoch = std::max<int64_t>(best_.epoch, 0);
   end.test_accuracy_at_best = best_.test_accuracy;
+  end.ranks = replicas_.size();
+  const auto steps = static_cast<double>(std::max<int64_t>(step_ - first_step_, 1));
+  end.bytes_per_step = static_cast<double>(replicas_.bytes_sent() - bytes_before_) / steps;
+  end.gradient_bytes_per_step = replicas_.gradient_bytes();
   for (Observer* observer : options_.observers)
     observer->on_end(end);
   return end;

@@ -6,6 +6,7 @@
 #include "train/execution.h"
 #include "train/lab_step.h"
 #include "train/model.h"
+#include "train/replicas.h"
 #include "train/schedule.h"
 #include "train/step_log.h"
 #include "train/stopwatch.h"
@@ -50,7 +51,7 @@ class TrainingRun {
   int64_t epochs_done() const { return step_ / sampler_.batches_per_epoch(); }
   int64_t total_steps() const;
   void tell_steps();
-  at::Tensor directions(const at::Tensor& input, const at::Tensor& labels, double lr);
+  at::Tensor directions(const at::Tensor& input, const at::Tensor& labels, double lr, double weight);
   void tell_energies(const StepEvent& step);
   void tell_epoch(const Evaluation& train, const Evaluation& validation, const Evaluation& test);
   void remember_if_best(int64_t epoch, const Evaluation& validation, const Evaluation& test);
@@ -61,6 +62,7 @@ class TrainingRun {
 
   const Config& config_;
   const TrainerOptions& options_;
+  Replicas replicas_;
   at::Device device_;
   at::ScalarType dtype_;
   ExecutionScope execution_;
@@ -77,6 +79,9 @@ class TrainingRun {
   int64_t evaluated_epoch_ = -1;
   int64_t evaluated_step_ = -1;
   bool resumed_ = false;
+  bool stop_agreed_ = false;
+  int64_t bytes_before_ = 0;  // sent before the first step of this process
+  int64_t first_step_ = 0;
   bool saved_ = false;  // the newest checkpoint holds the present state
   BestEpoch best_;
   Stopwatch stopwatch_;

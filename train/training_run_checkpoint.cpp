@@ -30,7 +30,7 @@ bool TrainingRun::checkpoint_due() const {
 
 void TrainingRun::save_checkpoint() {
   tell_steps();
-  if (options_.checkpoints.empty() || saved_)
+  if (options_.checkpoints.empty() || saved_ || replicas_.rank() != 0)
     return;
   check_parameters();
   train::save_checkpoint(options_.checkpoints, capture());
@@ -48,7 +48,7 @@ void TrainingRun::check_parameters() const {
 }
 
 void TrainingRun::save_weights() const {
-  if (options_.checkpoints.empty())
+  if (options_.checkpoints.empty() || replicas_.rank() != 0)
     return;
   save_safetensors(
       options_.checkpoints / "model.safetensors",
@@ -96,7 +96,7 @@ void TrainingRun::restore(const Checkpoint& checkpoint) {
     generator.set_state(state->second);
   }
   sampler_.restore(checkpoint.sampler);
-  step_ = checkpoint.step;
+  step_ = first_step_ = checkpoint.step;
   evaluated_epoch_ = checkpoint.evaluated_epoch;
   evaluated_step_ = std::max(checkpoint.evaluated_step, evaluated_epoch_ * sampler_.batches_per_epoch());
   best_ = checkpoint.best;

@@ -2,6 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <proxprop/prox/communicator.h>
+
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +15,13 @@ struct Session {
   std::vector<std::string> command_line;
   bool quiet = false;    ///< no progress, no notes
   bool verbose = false;  ///< more notes
+  /// The ranks that run this program together; null for a process alone.
+  std::shared_ptr<Communicator> communicator;
+  int64_t local_rank = 0;  ///< among those on this machine
+
+  bool alone() const { return communicator == nullptr || communicator->size() == 1; }
+  /// Whether this process writes folders and results: rank 0.
+  bool writes() const { return alone() || communicator->rank() == 0; }
 
   /// A line on standard error, unless quiet.
   void note(const std::string& line) const;

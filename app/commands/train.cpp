@@ -14,6 +14,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstdio>
 #include <iostream>
 
 #include <unistd.h>
@@ -44,12 +45,22 @@ void print_plan(const train::Config& config, const std::vector<train::LayerPlan>
   std::cout << "\n# The planner's choice for each layer:\n" << as_comment(plan_table(plan));
 }
 
+std::string describe_traffic(const train::RunEnd& end) {
+  char text[160];
+  std::snprintf(
+      text, sizeof text, "%lld ranks: %.3g MB sent per step and rank, %.2f times what the sum of the gradients takes",
+      static_cast<long long>(end.ranks), end.bytes_per_step / 1e6, end.bytes_per_step / end.gradient_bytes_per_step);
+  return text;
+}
+
 void print_end(const Run& run, const train::RunEnd& end, bool json, bool quiet) {
   if (!json) {
     // On a terminal the progress has just said the same.
     const bool said = !quiet && ::isatty(STDOUT_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0;
     if (!said)
       std::cout << describe(run.label, end) << "\n";
+    if (end.ranks > 1)
+      std::cout << describe_traffic(end) << "\n";
     std::cout << "run folder: " << run.folder.string() << "\n";
     return;
   }
@@ -103,12 +114,17 @@ int TrainCommand::run(const Session& session) {
   const std::string model = run.config.model.layers.empty() ? run.config.model.name : "layers";
   run.folder =
       out_.empty() ? new_run_folder(model + "-" + run.label + "-" + run.config.data.name) : std::filesystem::path(out_);
-  check_out_folder(run.folder, run.existing, "run.json");
+  if (session.writes())
+    check_out_folder(run.folder, run.existing, "run.json");
   const std::atomic<bool>& stop = stop_on_signals();
   train::plotly_path();  // a report that cannot be written is told now, not after the training
   const train::Dataset dataset = load_data(run.config, session);
   check_with_data(run.config, dataset);
 
+  if (!session.writes()) {
+    const train::RunEnd end = execute(run, dataset, stop, session);
+    return exit_code(end);
+  }
   make_folder(run.folder);
   const train::FolderLock lock = lock_out_folder(run.folder);
   session.detail("writing to " + run.folder.string());

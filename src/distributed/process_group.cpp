@@ -3,6 +3,9 @@
 #include <torch/csrc/distributed/c10d/GroupRegistry.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 
+#include <exception>
+#include <string>
+
 namespace proxprop {
 
 namespace {
@@ -17,17 +20,29 @@ class ProcessGroupCommunicator final : public Communicator {
  protected:
   void do_all_reduce(at::Tensor& tensor) override {
     std::vector<at::Tensor> tensors{tensor};
-    group_->allreduce(tensors)->wait();
+    finish([&] { return group_->allreduce(tensors); });
   }
 
   void do_all_gather(at::Tensor& gathered, const at::Tensor& tensor) override {
     auto parts = gathered.unbind(0);
     std::vector<std::vector<at::Tensor>> outputs{std::move(parts)};
     std::vector<at::Tensor> inputs{tensor};
-    group_->allgather(outputs, inputs)->wait();
+    finish([&] { return group_->allgather(outputs, inputs); });
   }
 
  private:
+  template <typename Start>
+  void finish(const Start& start) const {
+    try {
+      start()->wait();
+    } catch (const std::exception& error) {
+      const std::string reason = error.what();
+      TORCH_CHECK(
+          false, "proxprop: rank ", rank(), " of ", size(), " lost the others: a rank has ended, or did not answer in time (",
+          reason.substr(0, reason.find('\n')), ")");
+    }
+  }
+
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
 };
 
