@@ -34,7 +34,8 @@ struct ResolvedConfig {
 /// wrong in a file or in the environment throws train::ConfigError.
 class ConfigSources {
  public:
-  /// A TOML file: [train] epochs = 3, [compare] methods = ["exact"], [compare.exact.optimizer] lr = 1.
+  /// A TOML file: [train] epochs = 3, [compare] methods = ["exact"], [compare.exact.optimizer] lr = 1. A table
+  /// [experiment] is passed over: that is what `proxprop reproduce` reads besides (app/experiment_toml.h).
   void add_file(const std::filesystem::path& path);
   void add_toml(std::string_view text, const std::string& origin);
 

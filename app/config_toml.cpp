@@ -153,6 +153,8 @@ void ConfigSources::add_toml(std::string_view text, const std::string& origin) {
     reader.fail(error.source(), std::string(error.description()));
   }
   for (const auto& [name, value] : table) {
+    if (name.str() == "experiment")
+      continue;  // that is for read_experiment
     if (name.str() == "compare") {
       std::vector<std::string> methods;
       read_compare(reader, value, methods);

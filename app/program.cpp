@@ -6,6 +6,7 @@
 #include "app/commands/hessian.h"
 #include "app/commands/info.h"
 #include "app/commands/report.h"
+#include "app/commands/reproduce.h"
 #include "app/commands/train.h"
 #include "app/commands/verify.h"
 #include "app/errors.h"
@@ -83,7 +84,9 @@ int run(int argc, char** argv, const Ranks& ranks) {
   BenchCommand bench(root);
   VerifyCommand verify(root);
   HessianCommand hessian(root);
-  const std::array<Command*, 8> commands = {&train, &compare, &report, &info, &data, &bench, &verify, &hessian};
+  ReproduceCommand reproduce(root);
+  const std::array<Command*, 9> commands = {&train, &compare, &report,  &info,     &data,
+                                            &bench, &verify,  &hessian, &reproduce};
   Session session;
   session.command_line.assign(argv, argv + argc);
   session.communicator = ranks.communicator;
@@ -107,7 +110,7 @@ int run(int argc, char** argv, const Ranks& ranks) {
     return command->run(session);
   }
   throw UsageError(
-      "a command is needed: train, compare, report, info, data, bench, verify or hessian; see proxprop --help");
+      "a command is needed: train, compare, report, info, data, bench, verify, hessian or reproduce; see proxprop --help");
 }
 
 }  // namespace

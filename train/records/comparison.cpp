@@ -21,16 +21,6 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-double median_seconds_per_epoch(const std::vector<EpochEvent>& epochs) {
-  std::vector<double> durations;
-  for (size_t i = 1; i < epochs.size(); ++i) {
-    const int64_t count = epochs[i].epoch - epochs[i - 1].epoch;
-    if (count > 0)
-      durations.push_back((epochs[i].seconds - epochs[i - 1].seconds) / static_cast<double>(count));
-  }
-  return median(std::move(durations));
-}
-
 // The first epoch of the highest validation accuracy; the last one where nothing validates.
 const EpochEvent* best_of(const std::vector<EpochEvent>& epochs) {
   const EpochEvent* best = nullptr;
@@ -88,6 +78,16 @@ std::vector<RunSummary> summarize(const std::vector<RunRecord>& runs) {
     summary.speed_up = reference.seconds_to_baseline_loss / summary.seconds_to_baseline_loss;
   }
   return summaries;
+}
+
+double median_seconds_per_epoch(const std::vector<EpochEvent>& epochs) {
+  std::vector<double> durations;
+  for (size_t i = 1; i < epochs.size(); ++i) {
+    const int64_t count = epochs[i].epoch - epochs[i - 1].epoch;
+    if (count > 0)
+      durations.push_back((epochs[i].seconds - epochs[i - 1].seconds) / static_cast<double>(count));
+  }
+  return median(std::move(durations));
 }
 
 double seconds_to_loss(const std::vector<EpochEvent>& epochs, double loss) {

@@ -32,6 +32,9 @@ size_t baseline_index(const std::vector<RunRecord>& runs);
 /// One summary per run. `runs` must not be empty.
 std::vector<RunSummary> summarize(const std::vector<RunRecord>& runs);
 
+/// Median training time of an epoch; NaN: there is none.
+double median_seconds_per_epoch(const std::vector<EpochEvent>& epochs);
+
 /// Training time at which the curve of training losses, straight between epochs, first comes down to `loss`; NaN:
 /// never.
 double seconds_to_loss(const std::vector<EpochEvent>& epochs, double loss);

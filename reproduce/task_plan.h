@@ -1,0 +1,39 @@
+#pragma once
+
+#include "reproduce/experiment.h"
+#include "reproduce/run_store.h"
+#include "reproduce/task.h"
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace proxprop::reproduce {
+
+/// What a task's process is to do.
+struct TaskCommand {
+  bool hessian = false;  ///< `proxprop hessian` in place of `train`
+  bool resume = false;   ///< there is a run to go on with
+  train::Config config;
+  std::filesystem::path folder;
+};
+
+struct TaskPlanOptions {
+  std::filesystem::path out;
+  int64_t seeds = 1;
+  std::function<std::vector<std::string>(const TaskCommand&)> command;  ///< program and arguments
+};
+
+/// "<out>/runs": where the runs of all experiments lie.
+std::filesystem::path runs_folder(const std::filesystem::path& out);
+
+/// The folder of a Hessian's record, which is there once hessian.json is.
+std::filesystem::path hessian_folder(const std::filesystem::path& out, const train::Config& config);
+
+/// Every run that the experiments are made of, once: one that two of them share is the first one's, with the larger
+/// number of epochs. All methods with the first seed come before those with the second.
+std::vector<Task> plan_tasks(
+    const std::vector<Experiment>& experiments, const RunStore& store, const TaskPlanOptions& options);
+
+}  // namespace proxprop::reproduce
