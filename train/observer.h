@@ -81,6 +81,9 @@ class Observer {
   virtual void on_step(const StepEvent&) {}
   virtual void on_energy(const EnergyEvent&) {}
   virtual void on_epoch(const EpochEvent&) {}
+  /// A checkpoint of `step` is about to be written. A run that goes on from it does not tell again what came before,
+  /// which therefore has to be on the disk first.
+  virtual void on_checkpoint(int64_t /*step*/) {}
   virtual void on_end(const RunEnd&) {}
 };
 

@@ -33,6 +33,8 @@ void TrainingRun::save_checkpoint() {
   if (options_.checkpoints.empty() || saved_ || replicas_.rank() != 0)
     return;
   check_parameters();
+  for (Observer* observer : options_.observers)
+    observer->on_checkpoint(step_);
   train::save_checkpoint(options_.checkpoints, capture());
   prune_checkpoints(options_.checkpoints, step_, config_.train.keep, best_.step);
   saved_ = true;

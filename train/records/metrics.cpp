@@ -94,6 +94,11 @@ void MetricsWriter::on_epoch(const EpochEvent& epoch) {
   csv_.value().sync();
 }
 
+void MetricsWriter::on_checkpoint(int64_t) {
+  jsonl_.value().sync();
+  csv_.value().sync();
+}
+
 void MetricsWriter::on_end(const RunEnd& end) {
   append(end);
   jsonl_.value().sync();

@@ -12,7 +12,8 @@
 namespace proxprop::train {
 
 /// Writes metrics.jsonl (canonical: one JSON object per event, see event_json.h) and metrics.csv (one row per epoch)
-/// into a run folder. Each event is handed to the operating system at once, and forced to the disk at each epoch.
+/// into a run folder. Each event is handed to the operating system at once, and forced to the disk at each epoch and
+/// before each checkpoint.
 ///
 /// When a run is resumed at step k, what was recorded after step k is dropped, so that the files end up as those of a
 /// run that was never stopped, apart from times. An event that is already there is not recorded twice: it makes no
@@ -25,6 +26,7 @@ class MetricsWriter : public Observer {
   void on_step(const StepEvent& step) override;
   void on_energy(const EnergyEvent& energy) override;
   void on_epoch(const EpochEvent& epoch) override;
+  void on_checkpoint(int64_t step) override;
   void on_end(const RunEnd& end) override;
 
  private:

@@ -36,26 +36,44 @@ bool written_by_a_run(const fs::path& relative) {
   return parent == "checkpoints" && std::regex_match(name, checkpoint);
 }
 
-// Symbolic links to folders are not followed: what lies behind them is not ours.
-void remove_what_a_run_wrote(const fs::path& folder) {
+struct Written {
   std::vector<fs::path> files;
   std::vector<fs::path> folders;
+};
+
+// Symbolic links to folders are not followed: what lies behind them is not ours.
+Written what_a_run_wrote(const fs::path& folder) {
+  Written written;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
     const fs::path relative = entry.path().lexically_relative(folder);
     const bool is_folder = entry.is_directory() && !entry.is_symlink();
     if (is_folder && (relative == "tensorboard" || relative == "checkpoints")) {
-      folders.push_back(entry.path());
+      written.folders.push_back(entry.path());
     } else if (!is_folder && written_by_a_run(relative)) {
-      files.push_back(entry.path());
+      written.files.push_back(entry.path());
     }
   }
+  return written;
+}
+
+void remove_what_a_run_wrote(const fs::path& folder) {
+  Written written = what_a_run_wrote(folder);
   // The sign that all this is ours goes last: whoever is stopped in between can begin again.
-  std::stable_partition(files.begin(), files.end(), [&](const fs::path& file) { return file != info_path(folder); });
-  for (const fs::path& file : files)
+  std::stable_partition(
+      written.files.begin(), written.files.end(), [&](const fs::path& file) { return file != info_path(folder); });
+  for (const fs::path& file : written.files)
     fs::remove(file);
-  for (const fs::path& made : folders) {
+  for (const fs::path& made : written.folders) {
     if (fs::is_empty(made))  // one with foreign files in it stays
       fs::remove(made);
+  }
+}
+
+// A process that was killed while it wrote a file leaves its temporary one; nobody else would ever remove it.
+void remove_left_overs(const fs::path& folder) {
+  for (const fs::path& file : what_a_run_wrote(folder).files) {
+    if (!left_over_of(file.filename().string()).empty())
+      fs::remove(file);
   }
 }
 
@@ -94,6 +112,7 @@ void prepare_run_folder(const fs::path& folder, ExistingFolder existing) {
       remove_what_a_run_wrote(folder);
     }
     fs::create_directories(folder);
+    remove_left_overs(folder);
   } catch (const fs::filesystem_error& error) {
     throw RecordError("cannot prepare " + folder.string() + ": " + error.code().message());
   }

@@ -10,7 +10,7 @@ namespace proxprop::train {
 enum class ExistingFolder {
   refuse,   ///< a RecordError that says what to do
   replace,  ///< (--force) remove what a run wrote, and nothing else
-  resume,   ///< leave everything; the recorders go on where the checkpoint is
+  resume,   ///< leave what is whole; the recorders go on where the checkpoint is
 };
 
 /// checkpoints/ or tensorboard/ of the folder where it is a symbolic link, else an empty path. A run is not replaced
@@ -21,7 +21,8 @@ std::filesystem::path linked_part(const std::filesystem::path& folder);
 /// Throws std::filesystem::filesystem_error.
 bool is_vacant(const std::filesystem::path& folder);
 
-/// Makes the folder of a run (and the folders above it), or checks that it may be used. Throws RecordError.
+/// Makes the folder of a run (and the folders above it), or checks that it may be used; removes what a killed process
+/// left half written there, which is why the folder's lock must be held. Throws RecordError.
 void prepare_run_folder(const std::filesystem::path& folder, ExistingFolder existing);
 
 /// Writes `folder`/run.json atomically. The start time and the processor's name are filled in where `info` leaves them

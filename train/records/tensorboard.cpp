@@ -65,6 +65,10 @@ void TensorBoardWriter::on_epoch(const EpochEvent& epoch) {
   file_.value().sync();
 }
 
+void TensorBoardWriter::on_checkpoint(int64_t) {
+  file_.value().sync();
+}
+
 void TensorBoardWriter::on_end(const RunEnd&) {
   file_.value().sync();
 }

@@ -19,6 +19,7 @@ class TensorBoardWriter : public Observer {
   void on_start(const RunStart& start) override;
   void on_step(const StepEvent& step) override;
   void on_epoch(const EpochEvent& epoch) override;
+  void on_checkpoint(int64_t step) override;
   void on_end(const RunEnd& end) override;
 
  private:

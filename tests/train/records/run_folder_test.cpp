@@ -107,11 +107,22 @@ TEST(RunFolder, ReplacingTouchesNothingWhereNoRunWas) {
   EXPECT_EQ(scene::content(folder.path() / "checkpoints" / "other.pt"), "mine");
 }
 
-TEST(RunFolder, ResumingTouchesNothing) {
+TEST(RunFolder, ResumingRemovesOnlyWhatWasLeftHalfWritten) {
   const TemporaryFolder folder;
-  put(folder.path() / "run.json", "x");
+  const auto whole = {
+      "run.json", "checkpoints/step-00000008.safetensors", ".thesis.txt.1.0.tmp", "notes/.run.json.1.0.tmp"};
+  const auto half = {
+      ".run.json.1.0.tmp", ".report.html.7.12.tmp", "checkpoints/.model.safetensors.7.3.tmp",
+      "checkpoints/.step-00000012.safetensors.7.0.tmp"};
+  for (const char* name : whole)
+    put(folder.path() / name, "x");
+  for (const char* name : half)
+    put(folder.path() / name, "x");
   prepare_run_folder(folder.path(), ExistingFolder::resume);
-  EXPECT_EQ(scene::content(folder.path() / "run.json"), "x");
+  for (const char* name : whole)
+    EXPECT_EQ(scene::content(folder.path() / name), "x") << name;
+  for (const char* name : half)
+    EXPECT_FALSE(fs::exists(folder.path() / name)) << name;
 }
 
 TEST(RunInfo, ComesBackFromTheFile) {
