@@ -8,7 +8,8 @@ Proximal layers hand the optimizer, in place of the gradient, the direction
 they are:
 
 >>> import proxprop
->>> proxprop.convert(model, tau_theta=0.05)
+>>> model = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+>>> table = proxprop.convert(model, tau_theta=0.05)
 """
 
 from proxprop import nn

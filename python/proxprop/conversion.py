@@ -16,6 +16,7 @@ class ConvertedLayer:
     """One row of a `Conversion`."""
 
     name: str
+    """As in ``named_modules``."""
     kind: str
     """Class of the layer in torch.nn."""
     step: str
@@ -29,7 +30,9 @@ class Conversion:
     """What `convert` did: the model, and a row for each layer with parameters. Prints as a table."""
 
     model: Module
+    """The converted model: the one given, or a copy of it."""
     layers: list[ConvertedLayer]
+    """In the order of ``named_modules``."""
 
     def __str__(self) -> str:
         header = ("layer", "kind", "step", "why not")
@@ -83,7 +86,12 @@ def convert(
 
     Examples
     --------
+    >>> model = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.LayerNorm(4), torch.nn.Linear(4, 2))
     >>> print(proxprop.convert(model, tau_theta=0.05, solver=proxprop.CG(3)))
+    layer  kind       step  why not
+    0      Linear     cg3
+    1      LayerNorm  -     LayerNorm is not a linear layer
+    2      Linear     -     output layer: its step stays explicit (eq. 8 and 12)
     """
     check_step(tau_theta, solver, scaling)
     if not inplace:

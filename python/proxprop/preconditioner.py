@@ -79,8 +79,10 @@ class Preconditioner:
 
     Examples
     --------
+    >>> model = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     >>> preconditioner = proxprop.Preconditioner(model, tau_theta=0.05)
-    >>> loss.backward()
+    >>> model(torch.randn(16, 8)).square().mean().backward()
     >>> preconditioner.step()
     >>> optimizer.step()
     """

@@ -60,7 +60,7 @@ class LinearMap(ProximalLayer):
         return output
 
     def linearity_error(self, input: Tensor) -> float:
-        """|phi(x + y) - phi(x) - phi(y)| / |phi(x + y)| for random x and y: round-off for a linear map.
+        """``|phi(x + y) - phi(x) - phi(y)| / |phi(x + y)|`` for random x and y: round-off for a linear map.
 
         Parameters
         ----------
