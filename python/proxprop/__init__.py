@@ -15,22 +15,27 @@ they are:
 from proxprop import nn
 from proxprop._build_info import version as __version__
 from proxprop.conversion import Conversion, ConvertedLayer, convert, revert
-from proxprop.functional import conv_direction, linear_direction
+from proxprop.functional import conv_direction, conv_transpose_direction, linear_direction
+from proxprop.nn._rows import row_mask
 from proxprop.preconditioner import Preconditioner
-from proxprop.solvers import CG, Exact, Gradient, Solver
+from proxprop.solvers import CG, AmortizedCholesky, Exact, Gradient, RunningGram, Solver
 
 __all__ = [
     "CG",
+    "AmortizedCholesky",
     "Conversion",
     "ConvertedLayer",
     "Exact",
     "Gradient",
     "Preconditioner",
+    "RunningGram",
     "Solver",
     "__version__",
     "conv_direction",
+    "conv_transpose_direction",
     "convert",
     "linear_direction",
     "nn",
     "revert",
+    "row_mask",
 ]

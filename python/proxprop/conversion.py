@@ -53,7 +53,7 @@ def convert(
     scaling: Scaling = "sum",
     strict: bool = False,
 ) -> Conversion:
-    """Makes the fully connected and convolutional layers of `model` proximal.
+    """Makes the fully connected, convolutional and attention layers of `model` proximal.
 
     Modules and parameters stay the same objects - only the class of a layer changes - so that optimizers, hooks, tied
     weights, devices, dtypes and every other reference to them hold. Layers that share all their parameters take one
@@ -113,7 +113,7 @@ def revert(model: Module) -> Module:
         theirs = base_class(module)
         if isinstance(module, ProximalLayer) and theirs is not None:
             module.__class__ = theirs  # type: ignore[assignment]
-            for name in ("tau_theta", "solver", "scaling", "_uses"):
+            for name in ("tau_theta", "solver", "scaling", "_uses", "_output_uses"):
                 module.__dict__.pop(name, None)
     return model
 
@@ -136,7 +136,7 @@ def _make_proximal(candidate: Candidate, tau_theta: float, solver: Solver, scali
     layer.set_step(tau_theta, solver, scaling)
     first = candidate.tied[0].module
     if isinstance(first, ProximalLayer):
-        layer._uses = first._uses
+        layer.share_uses(first)
 
 
 def _row(candidate: Candidate) -> ConvertedLayer:
