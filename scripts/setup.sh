@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs what is missing and builds: Debian packages (scripts/apt-packages.txt), the pinned wheels (requirements.txt)
 # in .venv, then the CMake preset given as the first argument (default: release), or only the targets that follow it.
-# Before the preset, --python adds what `import torch` and the Python tests need (requirements-python.txt, 3 GB more).
+# Before the preset, --python adds what `import torch`, the Python tests (requirements-python.txt, 3 GB more) and the
+# documentation (requirements-docs.txt) need.
 # Run again with nothing changed, it only asks Ninja whether anything is to do.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 requirements=(requirements.txt)
 if [[ ${1:-} == --python ]]; then
-  requirements+=(requirements-python.txt)
+  requirements+=(requirements-python.txt requirements-docs.txt)
   shift
 fi
 preset=${1:-release}

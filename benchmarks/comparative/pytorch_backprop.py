@@ -2,11 +2,11 @@
 """The baseline of `proxprop bench --suite paper`, in PyTorch itself: is torch::nn, which we compare with, as fast?
 
 Measures forward, loss and backward of the paper's two models, batch 500, float32, as `proxprop bench` does, and prints
-milliseconds per step (median, quartiles). Needs a full PyTorch of the version in requirements.txt (`pip install torch`, with
-its dependencies; the .venv of this project has LibTorch only).
+milliseconds per step (median, quartiles). Needs the packages of requirements-python.txt.
 
     python benchmarks/comparative/pytorch_backprop.py [--rounds 30] [--threads 2] [--json FILE]
 """
+
 import argparse
 import json
 import statistics
@@ -18,8 +18,15 @@ from torch import nn
 
 def mlp() -> nn.Module:
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(3072, 4000), nn.ReLU(), nn.Linear(4000, 1000), nn.ReLU(), nn.Linear(1000, 4000), nn.ReLU(),
-        nn.Linear(4000, 10))
+        nn.Flatten(),
+        nn.Linear(3072, 4000),
+        nn.ReLU(),
+        nn.Linear(4000, 1000),
+        nn.ReLU(),
+        nn.Linear(1000, 4000),
+        nn.ReLU(),
+        nn.Linear(4000, 10),
+    )
 
 
 def convnet() -> nn.Module:

@@ -8,28 +8,34 @@ Proximal layers hand the optimizer, in place of the gradient, the direction
 they are:
 
 >>> import proxprop
->>> proxprop.convert(model, tau_theta=0.05)
+>>> model = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+>>> table = proxprop.convert(model, tau_theta=0.05)
 """
 
 from proxprop import nn
 from proxprop._build_info import version as __version__
 from proxprop.conversion import Conversion, ConvertedLayer, convert, revert
-from proxprop.functional import conv_direction, linear_direction
+from proxprop.functional import conv_direction, conv_transpose_direction, linear_direction
+from proxprop.nn._rows import row_mask
 from proxprop.preconditioner import Preconditioner
-from proxprop.solvers import CG, Exact, Gradient, Solver
+from proxprop.solvers import CG, AmortizedCholesky, Exact, Gradient, RunningGram, Solver
 
 __all__ = [
     "CG",
+    "AmortizedCholesky",
     "Conversion",
     "ConvertedLayer",
     "Exact",
     "Gradient",
     "Preconditioner",
+    "RunningGram",
     "Solver",
     "__version__",
     "conv_direction",
+    "conv_transpose_direction",
     "convert",
     "linear_direction",
     "nn",
     "revert",
+    "row_mask",
 ]

@@ -16,6 +16,10 @@ PROXIMAL_CLASSES: dict[type[Module], type[proximal.ProximalLayer]] = {
     torch.nn.Conv1d: proximal.Conv1d,
     torch.nn.Conv2d: proximal.Conv2d,
     torch.nn.Conv3d: proximal.Conv3d,
+    torch.nn.ConvTranspose1d: proximal.ConvTranspose1d,
+    torch.nn.ConvTranspose2d: proximal.ConvTranspose2d,
+    torch.nn.ConvTranspose3d: proximal.ConvTranspose3d,
+    torch.nn.MultiheadAttention: proximal.MultiheadAttention,
 }
 # Modules that hold a linear map which is reached in another way than by calling a layer of the classes above.
 _OTHER_LINEAR_MAPS = (
@@ -24,7 +28,6 @@ _OTHER_LINEAR_MAPS = (
     torch.nn.Bilinear,
     torch.nn.Embedding,
     torch.nn.EmbeddingBag,
-    torch.nn.MultiheadAttention,
     torch.nn.RNNBase,
     torch.nn.RNNCellBase,
 )
@@ -59,21 +62,22 @@ def select(model: Module, chosen: Filter | None) -> list[Candidate]:
     for candidate in candidates:
         for parameter in candidate.own_parameters:
             owners[id(parameter)].append(candidate)
-    maps = tuple(f"{name}." for name, module in model.named_modules() if isinstance(module, proximal.LinearMap))
+    parts = {id(part): whole for whole in model.modules() if _owns_its_parts(whole) for part in _inside(whole)}
     for candidate in candidates:
-        candidate.by_choice = candidate.name.startswith(maps)
-        inside = "part of a LinearMap, which takes the step" if candidate.by_choice else ""
-        candidate.reason = inside or _limit(candidate.module) or _tie_limit(candidate, owners)
+        whole = parts.get(id(candidate.module))
+        candidate.by_choice = whole is not None
+        part = f"part of a {type(whole).__name__}, which decides its step" if whole is not None else ""
+        candidate.reason = part or _limit(candidate.module) or _tie_limit(candidate, owners)
         candidate.tied = owners[id(candidate.own_parameters[0])]
-    _choose(candidates, chosen)
+    output = next((c.module for c in reversed(candidates) if holds_linear_map(c.module)), None)
+    _choose(candidates, chosen, parts.get(id(output), output))
     return candidates
 
 
-def _choose(candidates: list[Candidate], chosen: Filter | None) -> None:
-    output = next((c for c in reversed(candidates) if holds_linear_map(c.module)), None)
+def _choose(candidates: list[Candidate], chosen: Filter | None, output: Module | None) -> None:
     possible = [c for c in candidates if c.taken]
     for candidate in possible:
-        if chosen is None and candidate is output:
+        if chosen is None and candidate.module is output:
             candidate.reason = "output layer: its step stays explicit (eq. 8 and 12)"
         elif chosen is not None and not chosen(candidate.name, candidate.module):
             candidate.reason = "left out by the filter"
@@ -89,6 +93,16 @@ def _own_parameters(module: Module) -> list[Parameter]:
     return list(module.parameters(recurse=False))
 
 
+def _inside(module: Module) -> Iterator[Module]:
+    return (part for part in module.modules() if part is not module)
+
+
+def _owns_its_parts(module: Module) -> bool:
+    """Whether the module reads its submodules' parameters and steps for them."""
+    attention = base_class(module) is torch.nn.MultiheadAttention and not _limit(module)
+    return attention or isinstance(module, proximal.LinearMap)
+
+
 def base_class(module: Module) -> type[Module] | None:
     """The torch.nn class of a layer that can take the step; None for other modules."""
     for theirs, ours in PROXIMAL_CLASSES.items():
@@ -99,6 +113,9 @@ def base_class(module: Module) -> type[Module] | None:
 
 def _limit(module: Module) -> str:
     kind = type(module).__name__
+    if base_class(module) is torch.nn.MultiheadAttention:
+        plain = module._qkv_same_embed_dim and module.bias_k is None and not module.add_zero_attn
+        return "" if plain else "its kdim, vdim, add_bias_kv or add_zero_attn are not supported"
     if base_class(module) is not None:
         computed = not isinstance(module._parameters.get("weight"), Parameter)
         return "its weight is computed from other parameters (weight_norm, pruning)" if computed else ""

@@ -16,6 +16,7 @@ class ConvertedLayer:
     """One row of a `Conversion`."""
 
     name: str
+    """As in ``named_modules``."""
     kind: str
     """Class of the layer in torch.nn."""
     step: str
@@ -29,7 +30,9 @@ class Conversion:
     """What `convert` did: the model, and a row for each layer with parameters. Prints as a table."""
 
     model: Module
+    """The converted model: the one given, or a copy of it."""
     layers: list[ConvertedLayer]
+    """In the order of ``named_modules``."""
 
     def __str__(self) -> str:
         header = ("layer", "kind", "step", "why not")
@@ -50,7 +53,7 @@ def convert(
     scaling: Scaling = "sum",
     strict: bool = False,
 ) -> Conversion:
-    """Makes the fully connected and convolutional layers of `model` proximal.
+    """Makes the fully connected, convolutional and attention layers of `model` proximal.
 
     Modules and parameters stay the same objects - only the class of a layer changes - so that optimizers, hooks, tied
     weights, devices, dtypes and every other reference to them hold. Layers that share all their parameters take one
@@ -83,7 +86,12 @@ def convert(
 
     Examples
     --------
+    >>> model = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.LayerNorm(4), torch.nn.Linear(4, 2))
     >>> print(proxprop.convert(model, tau_theta=0.05, solver=proxprop.CG(3)))
+    layer  kind       step  why not
+    0      Linear     cg3
+    1      LayerNorm  -     LayerNorm is not a linear layer
+    2      Linear     -     output layer: its step stays explicit (eq. 8 and 12)
     """
     check_step(tau_theta, solver, scaling)
     if not inplace:
@@ -105,7 +113,7 @@ def revert(model: Module) -> Module:
         theirs = base_class(module)
         if isinstance(module, ProximalLayer) and theirs is not None:
             module.__class__ = theirs  # type: ignore[assignment]
-            for name in ("tau_theta", "solver", "scaling", "_uses"):
+            for name in ("tau_theta", "solver", "scaling", "_uses", "_output_uses"):
                 module.__dict__.pop(name, None)
     return model
 
@@ -128,7 +136,7 @@ def _make_proximal(candidate: Candidate, tau_theta: float, solver: Solver, scali
     layer.set_step(tau_theta, solver, scaling)
     first = candidate.tied[0].module
     if isinstance(first, ProximalLayer):
-        layer._uses = first._uses
+        layer.share_uses(first)
 
 
 def _row(candidate: Candidate) -> ConvertedLayer:

@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 from torch.nn import Module, Parameter
 
-from proxprop._ops import ops
+from proxprop._joint_solve import Problem, Use, solve
+from proxprop._ops import ParameterTracker
 from proxprop._selection import Filter, base_class, select
-from proxprop.nn.conv import pad_input
+from proxprop.nn._rows import mask_of
 from proxprop.solvers import Exact, Scaling, Solver, check_step
 
 Schedule = float | Callable[[int], float]
@@ -26,26 +27,34 @@ class _Layer:
     tau_theta: Schedule
     solver: Solver
     scaling: Scaling
-    inputs: list[Tensor] = field(default_factory=list)
-    grad_outputs: list[Tensor] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
     backward_pass: int = -1
+    tracker: Any = field(default_factory=ParameterTracker)  # what the solver keeps from step to step
 
     @property
     def parameters(self) -> list[Parameter]:
         return list(self.module.parameters(recurse=False))
 
-    def leave(self, input: Tensor, grad_output: Tensor) -> None:
+    @property
+    def weight_name(self) -> str:
+        return f"{self.name}.weight".lstrip(".")
+
+    @property
+    def has_gradient(self) -> bool:
+        return any(p.grad is not None for p in self.parameters)
+
+    def leave(self, use: Use) -> None:
         current = torch._C._current_graph_task_id()
         # Gradients that were set to None begin a new step: what older passes left was not meant for it.
-        if current != self.backward_pass and all(p.grad is None for p in self.parameters):
-            self.clear()
+        if current != self.backward_pass and not self.has_gradient:
+            self.uses.clear()
         self.backward_pass = current
-        self.inputs.append(input)
-        self.grad_outputs.append(grad_output.detach())
+        self.uses.append(use)
 
-    def clear(self) -> None:
-        self.inputs.clear()
-        self.grad_outputs.clear()
+    def problem(self, step: int) -> Problem:
+        tau_theta = _value(self.tau_theta, step)
+        check_step(tau_theta, self.solver, self.scaling)
+        return Problem(self.module, tuple(self.uses), tau_theta, self.solver, self.scaling, self.tracker)
 
 
 class Preconditioner:
@@ -54,12 +63,16 @@ class Preconditioner:
     For those who cannot swap layers (`proxprop.nn`, `proxprop.convert`): the directions are the same. All uses of a
     layer since the last step - micro-batches, reuse, tied layers - are solved as one step. The order of a training
     step is: backward (as often as there are micro-batches), unscale, `step`, clip, ``optimizer.step()``; in a closure,
-    `step` follows backward. Beyond the gradients it needs the memory of each use's input and output gradient.
+    `step` follows backward. Fully connected layers that were called with the same tensor, such as the projections to
+    queries, keys and values, share its Gram matrix and one solve; `proxprop.row_mask` leaves padded positions out.
+    Beyond the gradients it needs the memory of each use's input and output gradient.
 
     Parameters
     ----------
     model
-        Its fully connected and convolutional layers are watched.
+        Its fully connected and convolutional layers, ordinary and transposed, are watched. Layers that are inside of
+        `torch.nn.MultiheadAttention` are not: it reads its projections without calling them (`proxprop.convert`
+        makes it proximal).
     tau_theta
         Step size of the proximal mapping (eq. 11), or a function of the number of steps taken.
     solver, scaling
@@ -76,11 +89,16 @@ class Preconditioner:
     ------
     ValueError
         For invalid options or an unknown key in `groups`.
+    TypeError
+        For a model inside of `DistributedDataParallel` or FSDP: the mean of the ranks' directions is not the direction
+        of the whole batch.
 
     Examples
     --------
+    >>> model = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     >>> preconditioner = proxprop.Preconditioner(model, tau_theta=0.05)
-    >>> loss.backward()
+    >>> model(torch.randn(16, 8)).square().mean().backward()
     >>> preconditioner.step()
     >>> optimizer.step()
     """
@@ -96,6 +114,7 @@ class Preconditioner:
         groups: Sequence[Mapping[str, Any]] = (),
         grad_scaler: GradScaler | None = None,
     ) -> None:
+        _refuse_data_parallel(model)
         self.steps = 0
         self._grad_scaler = grad_scaler
         self._layers: dict[int, _Layer] = {}
@@ -103,7 +122,7 @@ class Preconditioner:
         defaults = {"tau_theta": tau_theta, "solver": solver, "scaling": scaling}
         options = _options_of_modules(defaults, groups)
         for candidate in select(model, filter):
-            if candidate.taken:
+            if candidate.taken and base_class(candidate.module) is not torch.nn.MultiheadAttention:
                 own = options.get(id(candidate.module), defaults)
                 weight = id(candidate.own_parameters[0])
                 layer = self._layers.setdefault(weight, _Layer(candidate.name, candidate.module, **own))
@@ -119,16 +138,20 @@ class Preconditioner:
         not belong together.
         """
         scale = self._grad_scaler.get_scale() if self._grad_scaler is not None else 1.0
-        for layer in self._layers.values():
-            if layer.inputs and any(p.grad is not None for p in layer.parameters):
-                _replace_gradients(layer, _value(layer.tau_theta, self.steps), scale)
-            layer.clear()
+        stepping = [layer for layer in self._layers.values() if layer.uses and layer.has_gradient]
+        directions = solve([layer.problem(self.steps) for layer in stepping])
+        for layer, pair in zip(stepping, directions, strict=True):
+            for name, direction in zip(("weight", "bias"), pair, strict=True):
+                parameter = layer.module._parameters[name]
+                if parameter is not None and parameter.requires_grad and parameter.grad is not None:
+                    parameter.grad.copy_(direction / scale)
+        self.reset()
         self.steps += 1
 
     def reset(self) -> None:
         """Forgets what backward passes left, where ``zero_grad(set_to_none=False)`` threw the gradients away."""
         for layer in self._layers.values():
-            layer.clear()
+            layer.uses.clear()
 
     def remove(self) -> None:
         """Takes the hooks off the model."""
@@ -137,23 +160,37 @@ class Preconditioner:
         self.reset()
 
     def state_dict(self) -> dict[str, Any]:
-        """The number of steps, and for each weight by name the tau_theta that the next step uses."""
-        values = {layer.name: _value(layer.tau_theta, self.steps) for layer in self._layers.values()}
-        return {"steps": self.steps, "tau_theta": {f"{name}.weight".lstrip("."): v for name, v in values.items()}}
+        """The number of steps, and for each weight by name the tau_theta of the next step and what the solver keeps."""
+        layers = {layer.weight_name: layer for layer in self._layers.values()}
+        return {
+            "steps": self.steps,
+            "tau_theta": {name: _value(layer.tau_theta, self.steps) for name, layer in layers.items()},
+            "solver": {name: layer.tracker.solver_state() for name, layer in layers.items()},
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on after the saved number of steps; constant values of tau_theta are restored.
 
         Raises ValueError where the saved weights are not those of this model.
         """
-        layers = {f"{layer.name}.weight".lstrip("."): layer for layer in self._layers.values()}
+        layers = {layer.weight_name: layer for layer in self._layers.values()}
         if set(layers) != set(state["tau_theta"]):
             different = sorted(set(layers) ^ set(state["tau_theta"]))
             raise ValueError(f"the saved state is of another model or filter; weights in only one: {different}")
         self.steps = state["steps"]
-        for name, value in state["tau_theta"].items():
-            if not callable(layers[name].tau_theta):
-                layers[name].tau_theta = value
+        for name, layer in layers.items():
+            layer.tracker.load_solver_state(state["solver"][name])
+            if not callable(layer.tau_theta):
+                layer.tau_theta = state["tau_theta"][name]
+
+
+def _refuse_data_parallel(model: Module) -> None:
+    for module in model.modules():
+        if type(module).__name__ in ("DistributedDataParallel", "FullyShardedDataParallel", "FSDPModule"):
+            raise TypeError(
+                f"proxprop: {type(module).__name__} averages gradients over ranks, and the mean of their directions is "
+                "not the direction of the whole batch; there is no data-parallel Preconditioner yet"
+            )
 
 
 def _options_of_modules(defaults: Mapping[str, Any], groups: Sequence[Mapping[str, Any]]) -> dict[int, dict[str, Any]]:
@@ -172,38 +209,16 @@ def _value(schedule: Schedule, step: int) -> float:
 
 
 def _watch(layer: _Layer, watched: Module) -> Callable[[Module, tuple[Tensor, ...], dict[str, Tensor], Tensor], None]:
+    linear = base_class(watched) is torch.nn.Linear
+
     def hook(module: Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor) -> None:
         # A deep copy of the model brings this hook along.
         trained = module is watched and any(p.requires_grad for p in module.parameters(recurse=False))
         if trained and output.requires_grad:
             input = (inputs[0] if inputs else named["input"]).detach()
-            output.register_hook(lambda grad_output: layer.leave(input, grad_output))  # type: ignore[no-untyped-call]
+            mask = mask_of(input) if linear else None
+            output.register_hook(  # type: ignore[no-untyped-call]
+                lambda grad_output: layer.leave(Use(input, grad_output.detach(), mask))
+            )
 
     return hook
-
-
-def _replace_gradients(layer: _Layer, tau_theta: float, scale: float) -> None:
-    check_step(tau_theta, layer.solver, layer.scaling)
-    parameters = [layer.module._parameters[name] for name in ("weight", "bias")]
-    trained = [p is not None and p.requires_grad for p in parameters]
-    step = (*trained, tau_theta, layer.solver.kind, layer.solver.arguments(), layer.scaling)
-    if base_class(layer.module) is torch.nn.Linear:
-        directions = ops.linear_direction(layer.inputs, layer.grad_outputs, *step)
-    else:
-        directions = _conv_directions(layer, step)
-    for parameter, direction in zip(parameters, directions, strict=True):
-        if parameter is not None and parameter.grad is not None and parameter.requires_grad:
-            parameter.grad.copy_(direction / scale)
-
-
-def _conv_directions(layer: _Layer, step: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
-    conv: Any = layer.module
-    dims = len(conv.kernel_size)
-    inputs, grad_outputs = (
-        [x if x.dim() == dims + 2 else x.unsqueeze(0) for x in tensors]
-        for tensors in (layer.inputs, layer.grad_outputs)
-    )
-    padded = [pad_input(conv, x) for x in inputs]
-    geometry = (conv.kernel_size, conv.stride, padded[0][1], conv.dilation, conv.groups)
-    result: tuple[Tensor, Tensor] = ops.conv_direction([x for x, _ in padded], grad_outputs, *geometry, *step)
-    return result

@@ -1,21 +1,43 @@
-"""How the proximal step is solved: `Exact`, `CG`, `Gradient`."""
+"""How the proximal step is solved: `Exact`, `CG`, `AmortizedCholesky`, `RunningGram`, `Gradient`."""
 
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 Coupling = Literal["per_output", "joint"]
 Scaling = Literal["sum", "mean"]
+Route = Literal["sample_gram", "feature_gram", "matrix_free"]
 
 
+@dataclass(frozen=True, kw_only=True)
 class Solver(ABC):
     """A way to solve (I / tau_theta + phi* phi) V = dJ/dtheta (eq. 13 and 16 of the paper).
 
     A kind of solver is known to the C++ library by its name and numbers (src/torch_library/step_arguments.h).
+
+    Parameters
+    ----------
+    route
+        By which matrix: ``"sample_gram"`` (samples by samples), ``"feature_gram"`` (inputs by inputs) or
+        ``"matrix_free"``. ``None``: the one that costs least and fits. All give the same V.
+    memory_limit
+        Bytes that the step may take beyond what backpropagation takes; routes that need more are left out unless all
+        do. 0: half of the machine's memory.
     """
 
+    route: Route | None = None
+    memory_limit: int = 0
+
     kind: ClassVar[str]
+    keeps_state: ClassVar[bool] = False
+    """Whether a layer keeps something for it from step to step."""
+
+    def __post_init__(self) -> None:
+        if self.route not in (None, *get_args(Route)):
+            raise ValueError(f"the route is one of {get_args(Route)} or None, got {self.route!r}")
+        if self.memory_limit < 0:
+            raise ValueError(f"memory_limit must not be negative, got {self.memory_limit}")
 
     @abstractmethod
     def arguments(self) -> list[float]:
@@ -67,6 +89,7 @@ class CG(Solver):
     kind: ClassVar[str] = "cg"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.iterations < 1:
             raise ValueError(f"CG needs at least 1 iteration, got {self.iterations}")
         if self.tolerance is not None and not (math.isfinite(self.tolerance) and self.tolerance >= 0):
@@ -83,6 +106,89 @@ class CG(Solver):
 
 
 @dataclass(frozen=True)
+class AmortizedCholesky(Solver):
+    """The exact step for less where it repeats itself: this step's system, an earlier step's factor as preconditioner.
+
+    Conjugate gradients go on until the true residual of every output is below `tolerance` times its gradient; where
+    that takes more than `max_iterations` the factor is made anew. It saves where a batch has several times more rows
+    than the layer has inputs, and outputs are few; elsewhere it is `Exact`. Layers keep the factor.
+
+    Parameters
+    ----------
+    tolerance
+        Between 0 and 1.
+    update_every
+        Steps after which the factor is made anew in any case.
+    max_iterations
+        At least 1.
+
+    Raises
+    ------
+    ValueError
+        For values outside of these bounds.
+    """
+
+    tolerance: float = 1e-4
+    update_every: int = 20
+    max_iterations: int = 10
+
+    kind: ClassVar[str] = "amortized"
+    keeps_state: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.tolerance < 1:
+            raise ValueError(f"the tolerance of AmortizedCholesky must be between 0 and 1, got {self.tolerance}")
+        if min(self.update_every, self.max_iterations) < 1:
+            raise ValueError("update_every and max_iterations of AmortizedCholesky must be at least 1")
+
+    def arguments(self) -> list[float]:
+        return [self.tolerance, float(self.update_every), float(self.max_iterations)]
+
+    def __str__(self) -> str:
+        return "amortized"
+
+
+@dataclass(frozen=True)
+class RunningGram(Solver):
+    """An openly inexact step: a running average of the batches' Grams, whose inverse is renewed now and then.
+
+    FOOF (Benzing, ICML 2022). With ``decay=0`` and ``update_every=1`` it is the exact step. Layers keep the average.
+
+    Parameters
+    ----------
+    decay
+        Weight of the average so far at an update, at least 0 and below 1.
+    update_every
+        Steps between updates of average and inverse, at least 1.
+
+    Raises
+    ------
+    ValueError
+        For values outside of these bounds.
+    """
+
+    decay: float = 0.95
+    update_every: int = 1
+
+    kind: ClassVar[str] = "running_gram"
+    keeps_state: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.decay < 1:
+            raise ValueError(f"the decay of RunningGram must be at least 0 and below 1, got {self.decay}")
+        if self.update_every < 1:
+            raise ValueError(f"update_every of RunningGram must be at least 1, got {self.update_every}")
+
+    def arguments(self) -> list[float]:
+        return [self.decay, float(self.update_every)]
+
+    def __str__(self) -> str:
+        return "running Gram"
+
+
+@dataclass(frozen=True)
 class Gradient(Solver):
     """No proximal step: plain backpropagation, higher derivatives included."""
 
@@ -95,11 +201,19 @@ class Gradient(Solver):
         return "gradient"
 
 
+Step = tuple[float, str, list[float], Scaling, Route | None, int]
+
+
+def step_arguments(tau_theta: float, solver: Solver, scaling: Scaling) -> Step:
+    """A step as the operators take it."""
+    return tau_theta, solver.kind, solver.arguments(), scaling, solver.route, solver.memory_limit
+
+
 def check_step(tau_theta: float, solver: Solver, scaling: Scaling) -> None:
     """Raises ValueError or TypeError for what is no proximal step."""
     if not (math.isfinite(tau_theta) and tau_theta > 0):
         raise ValueError(f"tau_theta must be positive and finite, got {tau_theta}")
     if not isinstance(solver, Solver):
-        raise TypeError(f"solver must be Exact(), CG(...) or Gradient(), got {solver!r}")
+        raise TypeError(f"solver must be a proxprop.Solver, such as Exact() or CG(3), got {solver!r}")
     if scaling not in ("sum", "mean"):
         raise ValueError(f"scaling must be 'sum' or 'mean', got {scaling!r}")

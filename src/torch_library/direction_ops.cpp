@@ -1,7 +1,6 @@
 // V itself, from what the uses of a layer leave in a backward pass. The other operators' backward ends here.
 
-#include "autograd/solve_precision.h"
-#include "torch_library/step_arguments.h"
+#include "torch_library/direction_ops.h"
 
 #include <proxprop/prox/direction.h>
 #include <proxprop/prox/transfers.h>
@@ -12,13 +11,12 @@
 
 #include <algorithm>
 #include <memory>
-#include <tuple>
+#include <vector>
 
 namespace proxprop::torch_library {
 
 namespace {
 
-using Pair = std::tuple<at::Tensor, at::Tensor>;
 using TransferPtr = std::shared_ptr<const LinearTransfer>;
 
 void check_uses(at::TensorList inputs, at::TensorList grad_outputs) {
@@ -58,8 +56,8 @@ void refuse_second_use(const std::optional<at::Tensor>& parameter) {
 }
 
 // The trained parameters' tensors in their places; an empty tensor stands for one that is not trained.
-Pair placed(std::vector<at::Tensor> direction, const Trained& trained, const at::Tensor& like) {
-  Pair result{at::empty({0}, like.options()), at::empty({0}, like.options())};
+Directions placed(std::vector<at::Tensor> direction, const Trained& trained, const at::Tensor& like) {
+  Directions result{at::empty({0}, like.options()), at::empty({0}, like.options())};
   size_t next = 0;
   if (trained.weight) {
     std::get<0>(result) = std::move(direction[next++]);
@@ -70,13 +68,14 @@ Pair placed(std::vector<at::Tensor> direction, const Trained& trained, const at:
   return result;
 }
 
-Pair solve(
+Directions solve(
     std::vector<TransferPtr> transfers,
     const std::vector<at::Tensor>& grad_outputs,
     const Trained& trained,
-    const ProximalOptions& options) {
+    const ProximalOptions& options,
+    SolverState* state) {
   if (transfers.size() == 1) {
-    auto step = proximal_direction(*transfers.front(), grad_outputs.front(), options);
+    auto step = proximal_direction(*transfers.front(), grad_outputs.front(), options, state);
     return placed(std::move(step.direction), trained, grad_outputs.front());
   }
   std::vector<std::vector<int64_t>> sizes;
@@ -86,94 +85,98 @@ Pair solve(
     flat.push_back(g.reshape({-1}));
   }
   const StackedTransfer stacked(std::move(transfers), std::move(sizes));
-  auto step = proximal_direction(stacked, at::cat(flat), options);
+  auto step = proximal_direction(stacked, at::cat(flat), options, state);
   return placed(std::move(step.direction), trained, grad_outputs.front());
 }
 
-std::vector<at::Tensor> converted(at::TensorList tensors, at::ScalarType dtype) {
-  std::vector<at::Tensor> result;
-  for (const auto& tensor : tensors) {
-    result.push_back(tensor.to(dtype));
+// V of all uses, whose transfers `make_transfer` makes of an input, in the dtype of the solve, and its gradient.
+template <typename MakeTransfer>
+Directions direction(
+    at::TensorList inputs,
+    at::TensorList grad_outputs,
+    const Trained& trained,
+    const ProximalOptions& options,
+    const std::optional<at::Tensor>& parameter,
+    const std::optional<ParameterTrackerPtr>& tracker,
+    const MakeTransfer& make_transfer) {
+  check_uses(inputs, grad_outputs);
+  refuse_second_use(parameter);
+  const auto dtype = solve_dtype(inputs, grad_outputs);
+  std::vector<TransferPtr> transfers;
+  std::vector<at::Tensor> converted;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    transfers.push_back(make_transfer(inputs[i].to(dtype), grad_outputs[i]));
+    converted.push_back(grad_outputs[i].to(dtype));
   }
-  return result;
+  return solve(
+      std::move(transfers), converted, trained, options, tracker ? &(*tracker)->tracker.solver_state() : nullptr);
 }
 
-Pair linear_direction(
+}  // namespace
+
+Directions linear_direction(
     at::TensorList inputs,
     at::TensorList grad_outputs,
     bool weight,
     bool bias,
-    double tau_theta,
-    std::string_view solver,
-    c10::ArrayRef<double> solver_arguments,
-    std::string_view scaling,
-    const std::optional<at::Tensor>& parameter) {
-  check_uses(inputs, grad_outputs);
-  refuse_second_use(parameter);
-  const auto dtype = solve_dtype(inputs, grad_outputs);
+    PROXPROP_STEP_PARAMETERS,
+    const std::optional<at::Tensor>& parameter,
+    const std::optional<ParameterTrackerPtr>& tracker) {
   const Trained trained{weight, bias};
-  std::vector<TransferPtr> transfers;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const auto& input = inputs[i];
-    const auto& g = grad_outputs[i];
+  const auto transfer = [&](const at::Tensor& input, const at::Tensor& g) -> TransferPtr {
     TORCH_CHECK(
         input.dim() >= 1 && g.dim() == input.dim() &&
             input.sizes().slice(0, input.dim() - 1) == g.sizes().slice(0, g.dim() - 1) &&
             input.size(-1) == inputs[0].size(-1) && g.size(-1) == grad_outputs[0].size(-1),
         "proxprop: input [*, in_features] and grad_output [*, out_features] must share their leading sizes, got ",
         input.sizes(), " and ", g.sizes());
-    transfers.push_back(std::make_shared<DenseTransfer>(input.to(dtype), g.size(-1), trained));
-  }
-  return solve(
-      std::move(transfers), converted(grad_outputs, dtype), trained,
-      step_options(tau_theta, solver, solver_arguments, scaling, Coupling::per_output));
+    return std::make_shared<DenseTransfer>(input, g.size(-1), trained);
+  };
+  return direction(
+      inputs, grad_outputs, trained, step_options(PROXPROP_STEP_VALUES, Coupling::per_output), parameter, tracker,
+      transfer);
 }
 
-Pair conv_direction(
+Directions conv_direction(
     at::TensorList inputs,
     at::TensorList grad_outputs,
     at::IntArrayRef kernel_size,
-    at::IntArrayRef stride,
-    at::IntArrayRef padding,
-    at::IntArrayRef dilation,
-    int64_t groups,
+    PROXPROP_CONV_PARAMETERS,
     bool weight,
     bool bias,
-    double tau_theta,
-    std::string_view solver,
-    c10::ArrayRef<double> solver_arguments,
-    std::string_view scaling,
-    const std::optional<at::Tensor>& parameter) {
-  check_uses(inputs, grad_outputs);
-  refuse_second_use(parameter);
-  const auto dtype = solve_dtype(inputs, grad_outputs);
+    PROXPROP_STEP_PARAMETERS,
+    const std::optional<at::Tensor>& parameter,
+    const std::optional<ParameterTrackerPtr>& tracker) {
   const Trained trained{weight, bias};
-  std::vector<TransferPtr> transfers;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const auto& input = inputs[i];
-    const auto& g = grad_outputs[i];
+  const auto transfer = [&](const at::Tensor& input, const at::Tensor& g) {
     TORCH_CHECK(
         input.dim() == int64_t(kernel_size.size()) + 2 && g.dim() == input.dim() &&
             g.size(1) == grad_outputs[0].size(1),
         "proxprop: input [N, C, *] and grad_output [N, O, *'] need ", kernel_size.size(), " spatial dimensions, got ",
         input.sizes(), " and ", g.sizes());
-    ConvGeometry geometry{g.size(1), kernel_size.vec(), stride.vec(), padding.vec(), dilation.vec(), groups};
-    transfers.push_back(std::make_shared<ConvTransfer>(input.to(dtype), std::move(geometry), trained));
-  }
-  return solve(
-      std::move(transfers), converted(grad_outputs, dtype), trained,
-      step_options(tau_theta, solver, solver_arguments, scaling, Coupling::joint));
+    return conv_arguments(g.size(1), kernel_size, PROXPROP_CONV_VALUES).transfer(input, trained);
+  };
+  return direction(
+      inputs, grad_outputs, trained, step_options(PROXPROP_STEP_VALUES, Coupling::joint), parameter, tracker, transfer);
 }
+
+namespace {
 
 // Shapes alone, for torch.compile.
-at::Tensor shape_of(bool trained, std::vector<c10::SymInt> sizes, const at::TensorOptions& options) {
-  if (!trained) {
-    sizes = {0};
-  }
-  return at::empty_symint(sizes, options);
+Directions shapes(
+    at::TensorList inputs,
+    at::TensorList grad_outputs,
+    bool weight,
+    bool bias,
+    const std::vector<c10::SymInt>& weight_shape,
+    const c10::SymInt& outputs) {
+  const auto options = grad_outputs[0].options().dtype(solve_dtype(inputs, grad_outputs));
+  const std::vector<c10::SymInt> none{0};
+  const std::vector<c10::SymInt> bias_shape{outputs};
+  return {at::empty_symint(weight ? weight_shape : none, options), at::empty_symint(bias ? bias_shape : none, options)};
 }
 
-Pair linear_direction_meta(
+Directions linear_direction_meta(
     at::TensorList inputs,
     at::TensorList grad_outputs,
     bool weight,
@@ -182,18 +185,22 @@ Pair linear_direction_meta(
     std::string_view,
     c10::ArrayRef<double>,
     std::string_view,
-    const std::optional<at::Tensor>&) {
-  const auto options = grad_outputs[0].options().dtype(solve_dtype(inputs, grad_outputs));
+    std::optional<std::string_view>,
+    int64_t,
+    const std::optional<at::Tensor>&,
+    const std::optional<ParameterTrackerPtr>&) {
   const auto outputs = grad_outputs[0].sym_size(-1);
-  return {shape_of(weight, {outputs, inputs[0].sym_size(-1)}, options), shape_of(bias, {outputs}, options)};
+  return shapes(inputs, grad_outputs, weight, bias, {outputs, inputs[0].sym_size(-1)}, outputs);
 }
 
-Pair conv_direction_meta(
+Directions conv_direction_meta(
     at::TensorList inputs,
     at::TensorList grad_outputs,
     at::IntArrayRef kernel_size,
     at::IntArrayRef,
     at::IntArrayRef,
+    at::IntArrayRef,
+    bool transposed,
     at::IntArrayRef,
     int64_t groups,
     bool weight,
@@ -202,12 +209,15 @@ Pair conv_direction_meta(
     std::string_view,
     c10::ArrayRef<double>,
     std::string_view,
-    const std::optional<at::Tensor>&) {
-  const auto options = grad_outputs[0].options().dtype(solve_dtype(inputs, grad_outputs));
+    std::optional<std::string_view>,
+    int64_t,
+    const std::optional<at::Tensor>&,
+    const std::optional<ParameterTrackerPtr>&) {
+  const auto channels = inputs[0].sym_size(1);
   const auto outputs = grad_outputs[0].sym_size(1);
-  std::vector<c10::SymInt> sizes{outputs, inputs[0].sym_size(1) / groups};
+  std::vector<c10::SymInt> sizes{transposed ? channels : outputs, (transposed ? outputs : channels) / groups};
   sizes.insert(sizes.end(), kernel_size.begin(), kernel_size.end());
-  return {shape_of(weight, std::move(sizes), options), shape_of(bias, {outputs}, options)};
+  return shapes(inputs, grad_outputs, weight, bias, sizes, outputs);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // One use of a layer as torch.compile traces it: ATen's forward pass and input gradient, and V by an operator.
 
 #include "torch_library/conv_arguments.h"
+#include "torch_library/direction_ops.h"
 #include "torch_library/single_use.h"
 #include "torch_library/step_arguments.h"
 
@@ -8,31 +9,22 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/library.h>
 
-#include <string>
-#include <vector>
-
 namespace proxprop::torch_library {
 
 namespace {
 
-using Pair = std::tuple<at::Tensor, at::Tensor>;
-using Numbers = c10::ArrayRef<double>;
-
-// The step's arguments, kept until backward.
-struct Step {
-  double tau_theta;
-  std::string solver;
-  std::vector<double> solver_arguments;
-  std::string scaling;
-};
-
-template <typename Signature>
-c10::TypedOperatorHandle<Signature> find(const char* name) {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
+template <typename Function>
+auto find(const char* name) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<std::remove_pointer_t<Function>>();
 }
 
-bool is_gradient(std::string_view solver) {
-  return solver == "gradient";
+// What is wrong with the step shows here rather than in backward.
+void check_step(PROXPROP_STEP_PARAMETERS, Coupling coupling) {
+  const auto options = step_options(PROXPROP_STEP_VALUES, coupling);
+  TORCH_CHECK(
+      !keeps_state(options.solver), "proxprop: solver '", to_string(options.solver),
+      "' keeps something from step to step, which a region of torch.compile cannot; leave the layer out of the region "
+      "(torch.compiler.disable)");
 }
 
 at::Tensor linear_forward(
@@ -41,8 +33,10 @@ at::Tensor linear_forward(
     const std::optional<at::Tensor>& bias,
     double,
     std::string_view,
-    Numbers,
-    std::string_view) {
+    c10::ArrayRef<double>,
+    std::string_view,
+    std::optional<std::string_view>,
+    int64_t) {
   return at::linear(input, weight, bias);
 }
 
@@ -50,23 +44,17 @@ at::Tensor linear_autograd(
     const at::Tensor& input,
     const at::Tensor& weight,
     const std::optional<at::Tensor>& bias,
-    double tau_theta,
-    std::string_view solver,
-    Numbers solver_arguments,
-    std::string_view scaling) {
-  step_options(tau_theta, solver, solver_arguments, scaling, Coupling::per_output);  // what is wrong shows here
-  if (is_gradient(solver)) {
+    PROXPROP_STEP_PARAMETERS) {
+  check_step(PROXPROP_STEP_VALUES, Coupling::per_output);
+  if (solver == "gradient") {
     return at::linear(input, weight, bias);
   }
-  using Signature = Pair(
-      at::TensorList, at::TensorList, bool, bool, double, std::string_view, Numbers, std::string_view,
-      const std::optional<at::Tensor>&);
-  static const auto linear_direction = find<Signature>("proxprop::linear_direction");
-  Step step{tau_theta, std::string(solver), solver_arguments.vec(), std::string(scaling)};
-  auto direction = [step = std::move(step)](
+  static const auto linear_direction = find<decltype(&torch_library::linear_direction)>("proxprop::linear_direction");
+  auto direction = [step = kept(PROXPROP_STEP_VALUES)](
                        const at::Tensor& a, const at::Tensor& g, const at::Tensor& parameter, bool w, bool b) {
     return linear_direction.call(
-        {a}, {g}, w, b, step.tau_theta, step.solver, step.solver_arguments, step.scaling, parameter);
+        {a}, {g}, w, b, step.tau_theta, step.solver, step.solver_arguments, step.scaling, step.route, step.memory_limit,
+        parameter, std::nullopt);
   };
   return single_use(autograd::linear_function(), std::move(direction), input, weight, bias);
 }
@@ -75,15 +63,14 @@ at::Tensor conv_forward(
     const at::Tensor& input,
     const at::Tensor& weight,
     const std::optional<at::Tensor>& bias,
-    at::IntArrayRef stride,
-    at::IntArrayRef padding,
-    at::IntArrayRef dilation,
-    int64_t groups,
+    PROXPROP_CONV_PARAMETERS,
     double,
     std::string_view,
-    Numbers,
-    std::string_view) {
-  const auto function = autograd::conv_function(geometry_of(weight, stride, padding, dilation, groups));
+    c10::ArrayRef<double>,
+    std::string_view,
+    std::optional<std::string_view>,
+    int64_t) {
+  const auto function = conv_arguments_of(weight, PROXPROP_CONV_VALUES).function();
   return function->forward(input, bias ? std::vector{weight, *bias} : std::vector{weight});
 }
 
@@ -91,32 +78,23 @@ at::Tensor conv_autograd(
     const at::Tensor& input,
     const at::Tensor& weight,
     const std::optional<at::Tensor>& bias,
-    at::IntArrayRef stride,
-    at::IntArrayRef padding,
-    at::IntArrayRef dilation,
-    int64_t groups,
-    double tau_theta,
-    std::string_view solver,
-    Numbers solver_arguments,
-    std::string_view scaling) {
-  step_options(tau_theta, solver, solver_arguments, scaling, Coupling::joint);
-  if (is_gradient(solver)) {
-    return conv_forward(
-        input, weight, bias, stride, padding, dilation, groups, tau_theta, solver, solver_arguments, scaling);
+    PROXPROP_CONV_PARAMETERS,
+    PROXPROP_STEP_PARAMETERS) {
+  check_step(PROXPROP_STEP_VALUES, Coupling::joint);
+  if (solver == "gradient") {
+    return conv_forward(input, weight, bias, PROXPROP_CONV_VALUES, PROXPROP_STEP_VALUES);
   }
-  using Signature = Pair(
-      at::TensorList, at::TensorList, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t, bool,
-      bool, double, std::string_view, Numbers, std::string_view, const std::optional<at::Tensor>&);
-  static const auto conv_direction = find<Signature>("proxprop::conv_direction");
-  auto geometry = geometry_of(weight, stride, padding, dilation, groups);
-  Step step{tau_theta, std::string(solver), solver_arguments.vec(), std::string(scaling)};
-  auto direction = [geometry, step = std::move(step)](
+  static const auto conv_direction = find<decltype(&torch_library::conv_direction)>("proxprop::conv_direction");
+  const auto conv = conv_arguments_of(weight, PROXPROP_CONV_VALUES);
+  auto direction = [conv, step = kept(PROXPROP_STEP_VALUES)](
                        const at::Tensor& a, const at::Tensor& g, const at::Tensor& parameter, bool w, bool b) {
+    const auto& geometry = conv.geometry;
     return conv_direction.call(
-        {a}, {g}, geometry.kernel_size, geometry.stride, geometry.padding, geometry.dilation, geometry.groups, w, b,
-        step.tau_theta, step.solver, step.solver_arguments, step.scaling, parameter);
+        {a}, {g}, geometry.kernel_size, geometry.stride, geometry.padding, geometry.dilation, conv.transposed,
+        geometry.output_padding, geometry.groups, w, b, step.tau_theta, step.solver, step.solver_arguments,
+        step.scaling, step.route, step.memory_limit, parameter, std::nullopt);
   };
-  return single_use(autograd::conv_function(std::move(geometry)), std::move(direction), input, weight, bias);
+  return single_use(conv.function(), std::move(direction), input, weight, bias);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cmath>
+#include <utility>
 
 namespace proxprop::torch_library {
 
@@ -11,14 +12,27 @@ namespace {
 
 using Numbers = c10::ArrayRef<double>;
 
+int64_t whole(double number, const char* name) {
+  TORCH_CHECK(
+      std::trunc(number) == number && std::abs(number) < 1e9, "proxprop: ", name, " must be a whole number, got ",
+      number);
+  return int64_t(number);
+}
+
 Solver conjugate_gradient(Numbers numbers, Coupling default_coupling) {
-  const bool whole = std::trunc(numbers[0]) == numbers[0] && std::abs(numbers[0]) < 1e9;
-  TORCH_CHECK(whole, "proxprop: the number of iterations must be a whole number, got ", numbers[0]);
-  ConjugateGradient solver{int64_t(numbers[0]), numbers[1], default_coupling};
+  ConjugateGradient solver{whole(numbers[0], "the number of iterations"), numbers[1], default_coupling};
   if (!std::isnan(numbers[2])) {
     solver.coupling = numbers[2] == 0 ? Coupling::per_output : Coupling::joint;
   }
   return solver;
+}
+
+Solver amortized(Numbers numbers, Coupling) {
+  return AmortizedCholesky{numbers[0], whole(numbers[1], "update_every"), whole(numbers[2], "max_iterations")};
+}
+
+Solver running_gram(Numbers numbers, Coupling) {
+  return RunningGram{numbers[0], whole(numbers[1], "update_every")};
 }
 
 struct SolverKind {
@@ -27,9 +41,11 @@ struct SolverKind {
   Solver (*make)(Numbers numbers, Coupling default_coupling);
 };
 
-const std::array<SolverKind, 3> solver_kinds{{
+const std::array<SolverKind, 5> solver_kinds{{
     {"exact", 0, [](Numbers, Coupling) -> Solver { return Cholesky{}; }},
     {"cg", 3, conjugate_gradient},
+    {"amortized", 3, amortized},
+    {"running_gram", 2, running_gram},
     {"gradient", 0, [](Numbers, Coupling) -> Solver { return Gradient{}; }},
 }};
 
@@ -50,16 +66,43 @@ Scaling make_scaling(std::string_view name) {
   return name == "sum" ? Scaling::sum : Scaling::mean;
 }
 
+Route make_route(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, Route>, 3> routes{{
+      {"sample_gram", Route::sample_gram},
+      {"feature_gram", Route::feature_gram},
+      {"matrix_free", Route::matrix_free},
+  }};
+  for (const auto& [known, route] : routes) {
+    if (known == name) {
+      return route;
+    }
+  }
+  TORCH_CHECK(false, "proxprop: route must be 'sample_gram', 'feature_gram', 'matrix_free' or None, got '", name, "'");
+}
+
 }  // namespace
 
-ProximalOptions step_options(
-    double tau_theta, std::string_view solver, Numbers solver_arguments, std::string_view scaling, Coupling coupling) {
+ProximalOptions step_options(PROXPROP_STEP_PARAMETERS, Coupling coupling) {
   ProximalOptions options;
   options.tau_theta = tau_theta;
   options.solver = make_solver(solver, solver_arguments, coupling);
   options.scaling = make_scaling(scaling);
+  if (route) {
+    options.route = make_route(*route);
+  }
+  options.memory_limit = memory_limit;
   check(options);
   return options;
+}
+
+StepArguments kept(PROXPROP_STEP_PARAMETERS) {
+  return {
+      tau_theta,
+      std::string(solver),
+      solver_arguments.vec(),
+      std::string(scaling),
+      route ? std::optional<std::string>(*route) : std::nullopt,
+      memory_limit};
 }
 
 }  // namespace proxprop::torch_library

@@ -14,8 +14,6 @@ namespace proxprop::torch_library {
 
 namespace {
 
-using Tracker = c10::intrusive_ptr<ParameterTracker>;
-
 at::Tensor apply(
     ParameterTracker& owner,
     const autograd::TransferFunctionPtr& function,
@@ -34,53 +32,41 @@ std::vector<at::Tensor> parameters_of(const at::Tensor& weight, const std::optio
 }
 
 at::Tensor tracked_linear(
-    const Tracker& tracker,
+    const ParameterTrackerPtr& tracker,
     const at::Tensor& input,
     const at::Tensor& weight,
     const std::optional<at::Tensor>& bias,
-    double tau_theta,
-    std::string_view solver,
-    c10::ArrayRef<double> solver_arguments,
-    std::string_view scaling) {
+    PROXPROP_STEP_PARAMETERS) {
   return apply(
       *tracker, autograd::linear_function(), input, parameters_of(weight, bias),
-      step_options(tau_theta, solver, solver_arguments, scaling, Coupling::per_output));
+      step_options(PROXPROP_STEP_VALUES, Coupling::per_output));
 }
 
 at::Tensor tracked_conv(
-    const Tracker& tracker,
+    const ParameterTrackerPtr& tracker,
     const at::Tensor& input,
     const at::Tensor& weight,
     const std::optional<at::Tensor>& bias,
-    at::IntArrayRef stride,
-    at::IntArrayRef padding,
-    at::IntArrayRef dilation,
-    int64_t groups,
-    double tau_theta,
-    std::string_view solver,
-    c10::ArrayRef<double> solver_arguments,
-    std::string_view scaling) {
+    PROXPROP_CONV_PARAMETERS,
+    PROXPROP_STEP_PARAMETERS) {
   return apply(
-      *tracker, autograd::conv_function(geometry_of(weight, stride, padding, dilation, groups)), input,
-      parameters_of(weight, bias), step_options(tau_theta, solver, solver_arguments, scaling, Coupling::joint));
+      *tracker, conv_arguments_of(weight, PROXPROP_CONV_VALUES).function(), input, parameters_of(weight, bias),
+      step_options(PROXPROP_STEP_VALUES, Coupling::joint));
 }
 
 at::Tensor tracked_map(
-    const Tracker& tracker,
+    const ParameterTrackerPtr& tracker,
     int64_t map,
     const at::Tensor& input,
     at::TensorList parameters,
-    double tau_theta,
-    std::string_view solver,
-    c10::ArrayRef<double> solver_arguments,
-    std::string_view scaling) {
+    PROXPROP_STEP_PARAMETERS) {
   static const auto call_map = c10::Dispatcher::singleton()
                                    .findSchemaOrThrow("proxprop::call_map", "")
                                    .typed<at::Tensor(int64_t, at::TensorList, const at::Tensor&)>();
   const auto phi = [map](at::TensorList theta, const at::Tensor& a) { return call_map.call(map, theta, a); };
   return apply(
       *tracker, autograd::linear_map_function(phi), input, parameters.vec(),
-      step_options(tau_theta, solver, solver_arguments, scaling, Coupling::joint));
+      step_options(PROXPROP_STEP_VALUES, Coupling::joint));
 }
 
 }  // namespace

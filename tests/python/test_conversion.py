@@ -97,7 +97,7 @@ def test_what_cannot_become_proximal_is_warned_of_once_and_raises_when_strict():
         nn.Linear(8, 8),
         nn.LayerNorm(8),
         nn.utils.parametrizations.weight_norm(nn.Linear(8, 8)),
-        nn.ConvTranspose1d(3, 3, 3),
+        nn.Bilinear(3, 3, 3),
         nn.Linear(8, 10, bias=False),
         nn.Linear(8, 2),
     )

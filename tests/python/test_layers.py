@@ -23,6 +23,21 @@ PAIRS = [
     (proxprop.nn.Conv2d, nn.Conv2d, (2, 3, 3), {"padding": (1, 2), "padding_mode": "circular"}, (2, 2, 6, 6)),
     (proxprop.nn.Conv2d, nn.Conv2d, (2, 3, 3), {"padding": 1, "padding_mode": "reflect"}, (2, 2, 6, 6)),
     (proxprop.nn.Conv3d, nn.Conv3d, (2, 3, 2), {"stride": (1, 2, 1)}, (2, 2, 4, 5, 4)),
+    (proxprop.nn.ConvTranspose1d, nn.ConvTranspose1d, (2, 3, 3), {"stride": 2, "bias": False}, (2, 2, 7)),
+    (
+        proxprop.nn.ConvTranspose2d,
+        nn.ConvTranspose2d,
+        (4, 6, 4),
+        {"stride": 2, "padding": 1, "groups": 2},
+        (3, 4, 5, 5),
+    ),
+    (proxprop.nn.ConvTranspose2d, nn.ConvTranspose2d, (2, 3, 3, (2, 1)), {"output_padding": (1, 0)}, (2, 4, 6)),
+    (proxprop.nn.ConvTranspose3d, nn.ConvTranspose3d, (2, 3, 2), {"dilation": (1, 2, 1)}, (2, 2, 3, 4, 3)),
+    (proxprop.nn.LayerNorm, nn.LayerNorm, (5,), {}, (4, 3, 5)),
+    (proxprop.nn.LayerNorm, nn.LayerNorm, ([3, 5],), {"bias": False}, (4, 3, 5)),
+    (proxprop.nn.BatchNorm1d, nn.BatchNorm1d, (5,), {}, (6, 5)),
+    (proxprop.nn.BatchNorm2d, nn.BatchNorm2d, (3,), {"track_running_stats": False}, (4, 3, 2, 2)),
+    (proxprop.nn.BatchNorm3d, nn.BatchNorm3d, (3,), {"momentum": None}, (4, 3, 2, 2, 2)),
 ]
 
 

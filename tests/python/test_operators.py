@@ -6,7 +6,8 @@ import torch
 import proxprop  # registers torch.ops.proxprop
 
 STEPS = [(0.5, "exact", [], "sum"), (0.5, "cg", [2.0, 0.0, float("nan")], "mean"), (0.5, "gradient", [], "sum")]
-GEOMETRY = ([2, 1], [1, 1], [1, 1], 2)
+GEOMETRY = ([2, 1], [1, 1], [1, 1], False, [0, 0], 2)
+TRANSPOSED = ([2, 1], [1, 1], [1, 1], True, [1, 0], 2)
 ops = torch.ops.proxprop
 
 
@@ -28,12 +29,21 @@ def test_opcheck_conv(step, bias):
 
 
 @pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("bias", [True, False])
+def test_opcheck_transposed_conv(step, bias):
+    arguments = (leaf(2, 6, 3, 6), leaf(6, 2, 3, 3), leaf(4) if bias else None, *TRANSPOSED, *step)
+    torch.library.opcheck(ops.conv.default, arguments)
+
+
+@pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("trained", [(True, True), (True, False), (False, True)])
 def test_opcheck_directions(step, trained):
     a, g = [torch.randn(6, 4), torch.randn(2, 4)], [torch.randn(6, 3), torch.randn(2, 3)]
     torch.library.opcheck(ops.linear_direction.default, (a, g, *trained, *step))
     a, g = [torch.randn(2, 4, 6, 6)], [torch.randn(2, 6, 3, 6)]
     torch.library.opcheck(ops.conv_direction.default, (a, g, [3, 3], *GEOMETRY, *trained, *step))
+    a, g = [torch.randn(2, 6, 3, 6)], [torch.randn(2, 4, 6, 6)]
+    torch.library.opcheck(ops.conv_direction.default, (a, g, [3, 3], *TRANSPOSED, *trained, *step))
 
 
 def test_operator_and_layer_give_the_same_step():
@@ -55,6 +65,8 @@ def test_operator_and_layer_give_the_same_step():
         ((1.0, "cg", [3.0], "sum"), "solver 'cg' has 3 arguments, got 1"),
         ((1.0, "cg", [2.5, 0.0, 1.0], "sum"), "whole number, got 2.5"),
         ((1.0, "exact", [], "median"), "scaling must be 'sum' or 'mean', got 'median'"),
+        ((1.0, "exact", [], "sum", "shortest"), "route must be .*, got 'shortest'"),
+        ((1.0, "running_gram", [0.9, 1.0], "sum"), "keeps something from step to step"),
     ],
 )
 def test_wrong_arguments_are_named(step, message):

@@ -72,6 +72,83 @@ def test_reused_and_tied_layers_take_one_step():
     assert relative_error(gradients(model), gradients(converted)) < 1e-12
 
 
+class Projections(nn.Module):
+    """Queries, keys and values of one input, and an output layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(4, 4), nn.Linear(4, 6), nn.Linear(4, 3, bias=False)
+        self.out = nn.Linear(13, 2)
+
+    def forward(self, x):
+        return self.out(torch.tanh(torch.cat([self.q(x), self.k(x), self.v(x)], -1)))
+
+
+@pytest.mark.parametrize("solver", [proxprop.Exact(), proxprop.CG(2), proxprop.CG(2, coupling="joint")])
+def test_layers_that_share_an_input_share_its_gram(solver, monkeypatch):
+    model, a = Projections().double(), torch.randn(2, 5, 4, dtype=torch.double)
+    converted = proxprop.convert(model, 0.3, solver, inplace=False).model
+    (loss_of(converted, a) + loss_of(converted, 2 * a)).backward()
+    preconditioner = proxprop.Preconditioner(model, tau_theta=0.3, solver=solver)
+    for part in (a, 2 * a):
+        loss_of(model, part).backward()
+    solves, ops = [], proxprop._joint_solve.ops
+
+    class Counted:
+        def linear_direction(self, *arguments, **options):
+            solves.append(arguments)
+            return ops.linear_direction(*arguments, **options)
+
+    monkeypatch.setattr(proxprop._joint_solve, "ops", Counted())
+    preconditioner.step()
+    assert len(solves) == (3 if solver == proxprop.CG(2, coupling="joint") else 2)  # with bias, without
+    assert relative_error(gradients(model), gradients(converted)) < 1e-11
+
+
+def test_padded_rows_are_left_out():
+    model, a = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2)).double(), torch.randn(2, 5, 4).double()
+    converted = proxprop.convert(model, 0.3, inplace=False).model
+    mask = torch.rand(2, 5) < 0.6
+    preconditioner = proxprop.Preconditioner(model, tau_theta=0.3)
+    for net in (model, converted):
+        with proxprop.row_mask(mask):
+            z = net(a)
+        z[mask].square().sum().backward()
+    preconditioner.step()
+    assert relative_error(gradients(model)[:2], gradients(converted)[:2]) < 1e-12
+    converted.zero_grad()
+    converted(a[mask]).square().sum().backward()  # the batch without the padding
+    assert relative_error(gradients(model)[:2], gradients(converted)[:2]) < 1e-12
+
+
+def test_transposed_convolutions_of_any_output_size():
+    class Decoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.up, self.head = nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1), nn.Conv2d(3, 1, 1)
+
+        def forward(self, x):
+            return self.head(self.up(x, output_size=[10, 9]))
+
+    model, a = Decoder().double(), torch.randn(4, 2, 5, 5).double()
+    converted = proxprop.convert(model, 0.3, inplace=False).model
+    loss_of(converted, a).backward()
+    preconditioner = proxprop.Preconditioner(model, tau_theta=0.3)
+    loss_of(model, a).backward()
+    preconditioner.step()
+    assert relative_error(gradients(model), gradients(converted)) < 1e-12
+
+
+def test_data_parallel_models_are_refused():
+    class DistributedDataParallel(nn.Module):
+        def __init__(self, module):
+            super().__init__()
+            self.module = module
+
+    with pytest.raises(TypeError, match="no data-parallel Preconditioner yet"):
+        proxprop.Preconditioner(DistributedDataParallel(network()))
+
+
 def test_groups_have_their_own_options_and_schedules():
     model, a = network(), batch()
     preconditioner = proxprop.Preconditioner(
@@ -175,7 +252,8 @@ def test_state_goes_by_parameter_name():
     one = proxprop.Preconditioner(model, tau_theta=0.3)
     one.step()
     state = one.state_dict()
-    assert state == {"steps": 1, "tau_theta": {"0.weight": 0.3, "2.weight": 0.3, "4.weight": 0.3}}
+    names = ["0.weight", "2.weight", "4.weight"]
+    assert state == {"steps": 1, "tau_theta": dict.fromkeys(names, 0.3), "solver": {name: [] for name in names}}
     other = proxprop.Preconditioner(network())
     other.load_state_dict(state)
     assert other.state_dict() == state

@@ -1,22 +1,28 @@
 """What every proximal layer has beside its torch.nn face."""
 
-import torch
+from typing import Any
 
-from proxprop._ops import ParameterTracker
-from proxprop.solvers import Scaling, Solver, check_step
+import torch
+from torch import Tensor
+
+from proxprop._ops import ParameterTracker, ops
+from proxprop.solvers import Scaling, Solver, check_step, step_arguments
 
 
 class Uses:
     """The uses of a layer, or of layers that share all their parameters, which one step joins.
 
-    A copy or a pickle holds no uses in flight, but two layers that share theirs still do.
+    A copy or a pickle holds what the solver keeps and no uses in flight; two layers that share theirs still do.
     """
 
     def __init__(self) -> None:
-        self.tracker = ParameterTracker()
+        self.tracker: Any = ParameterTracker()
 
-    def __reduce__(self) -> tuple[type["Uses"], tuple[()]]:
-        return Uses, ()
+    def __reduce__(self) -> tuple[type["Uses"], tuple[()], list[Tensor]]:
+        return Uses, (), self.tracker.solver_state()
+
+    def __setstate__(self, solver_state: list[Tensor]) -> None:
+        self.tracker.load_solver_state(solver_state)
 
 
 class ProximalLayer(torch.nn.Module):
@@ -34,7 +40,7 @@ class ProximalLayer(torch.nn.Module):
     tau_theta
         Step size of the proximal mapping (eq. 11). May be changed between steps, as may the others.
     solver
-        `proxprop.Exact()`, `proxprop.CG(...)` or `proxprop.Gradient()`.
+        `proxprop.Exact`, `proxprop.CG`, `proxprop.AmortizedCholesky`, `proxprop.RunningGram` or `proxprop.Gradient`.
     scaling
         ``"sum"``, the paper's, or ``"mean"``: the Gram matrix divided by the number of samples.
     """
@@ -53,10 +59,36 @@ class ProximalLayer(torch.nn.Module):
         if "_uses" not in self.__dict__:
             self._uses = Uses()
 
+    def share_uses(self, other: "ProximalLayer") -> None:
+        """Takes one step with `other`, a layer that has the same parameters."""
+        self._uses = other._uses
+
     def extra_repr(self) -> str:
         own = f"tau_theta={self.tau_theta}, solver={self.solver}, scaling={self.scaling}"
         return f"{inherited}, {own}" if (inherited := super().extra_repr()) else own
 
-    def _step(self) -> tuple[float, str, list[float], Scaling]:
-        """The step as the operators take it."""
-        return self.tau_theta, self.solver.kind, self.solver.arguments(), self.scaling
+    def solver_state(self) -> list[Tensor]:
+        """What a solver that keeps something from step to step goes on from; empty for the others.
+
+        For a checkpoint, beside ``state_dict``, which holds what torch.nn's layer has.
+        """
+        state: list[Tensor] = self._uses.tracker.solver_state()
+        return state
+
+    def load_solver_state(self, state: list[Tensor]) -> None:
+        """Goes on from what `solver_state` gave. Raises RuntimeError for anything else."""
+        self._uses.tracker.load_solver_state(state)
+
+    def _use(self, kind: str, *arguments: Any) -> Tensor:
+        """One use of the layer, by the operator of this kind."""
+        return use(self._uses, kind, *arguments, *step_arguments(self.tau_theta, self.solver, self.scaling))
+
+
+def use(uses: Uses, kind: str, *arguments: Any) -> Tensor:
+    """One use by the operator ``kind``: traced by torch.compile as a step of its own, else joined with the others."""
+    output: Tensor
+    if torch.compiler.is_compiling():
+        output = getattr(ops, kind)(*arguments)
+    else:
+        output = getattr(ops, f"tracked_{kind}")(uses.tracker, *arguments)
+    return output

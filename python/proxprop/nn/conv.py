@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn.modules.conv import _ConvNd
 
-from proxprop._ops import ops
 from proxprop.nn._layer import ProximalLayer
 from proxprop.solvers import Exact, Scaling, Solver
 
@@ -64,11 +63,8 @@ class _ProximalConv(ProximalLayer, _ConvNd):
         dims = len(self.kernel_size)
         batch = input if input.dim() == dims + 2 else input.unsqueeze(0)
         batch, padding = pad_input(self, batch)
-        geometry = (list(self.stride), padding, list(self.dilation), self.groups)
-        arguments = (batch, weight, bias, *geometry, *self._step())
-        output: Tensor = (
-            ops.conv(*arguments) if torch.compiler.is_compiling() else ops.tracked_conv(self._uses.tracker, *arguments)
-        )
+        geometry = (list(self.stride), padding, list(self.dilation), False, [0] * dims, self.groups)
+        output = self._use("conv", batch, weight, bias, *geometry)
         return output if input.dim() == dims + 2 else output.squeeze(0)
 
 
@@ -89,7 +85,7 @@ class Conv2d(_ProximalConv, torch.nn.Conv2d):
     tau_theta
         Step size of the proximal mapping (eq. 11 of the paper), positive.
     solver
-        `Exact()`, `CG(...)` (joint unless told otherwise) or `Gradient()`.
+        A `proxprop.Solver`; `CG` is joint unless told otherwise.
     scaling
         ``"sum"`` or ``"mean"``.
 

@@ -5,15 +5,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from proxprop._ops import ops
 from proxprop.nn._layer import ProximalLayer
+from proxprop.nn._rows import masked_linear
 from proxprop.solvers import Exact, Scaling, Solver
 
 
 class Linear(ProximalLayer, torch.nn.Linear):
     """`torch.nn.Linear` with a proximal parameter step: same arguments, parameters, initialisation and state_dict.
 
-    Input ``[*, in_features]``, output ``[*, out_features]``; the leading dimensions are samples. See `ProximalLayer`.
+    Input ``[*, in_features]``, output ``[*, out_features]``; the leading dimensions are samples, of which
+    `proxprop.row_mask` can leave some out of the step. See `ProximalLayer`.
 
     Parameters
     ----------
@@ -22,7 +23,7 @@ class Linear(ProximalLayer, torch.nn.Linear):
     tau_theta
         Step size of the proximal mapping (eq. 11 of the paper), positive.
     solver
-        `Exact()`, `CG(...)` (per output unless told otherwise) or `Gradient()`.
+        A `proxprop.Solver`; `CG` is per output unless told otherwise.
     scaling
         ``"sum"`` or ``"mean"``.
 
@@ -49,10 +50,4 @@ class Linear(ProximalLayer, torch.nn.Linear):
         self.set_step(tau_theta, solver, scaling)
 
     def forward(self, input: Tensor) -> Tensor:
-        arguments = (input, self.weight, self.bias, *self._step())
-        output: Tensor = (
-            ops.linear(*arguments)
-            if torch.compiler.is_compiling()
-            else ops.tracked_linear(self._uses.tracker, *arguments)
-        )
-        return output
+        return masked_linear(self._use, input, self.weight, self.bias)

@@ -8,7 +8,6 @@ from weakref import WeakValueDictionary
 import torch
 from torch import Tensor
 
-from proxprop._ops import ops
 from proxprop.nn._layer import ProximalLayer
 from proxprop.solvers import CG, Scaling, Solver
 
@@ -33,8 +32,15 @@ class LinearMap(ProximalLayer):
 
     Examples
     --------
-    >>> layer = proxprop.nn.LinearMap(torch.nn.ConvTranspose2d(8, 4, 3), tau_theta=0.5)
-    >>> layer.linearity_error(torch.randn(2, 8, 5, 5)) < 1e-5
+    >>> class Scale(torch.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.weight = torch.nn.Parameter(torch.ones(8))
+    ...
+    ...     def forward(self, x):
+    ...         return self.weight * x
+    >>> layer = proxprop.nn.LinearMap(Scale(), tau_theta=0.5)
+    >>> layer.linearity_error(torch.randn(2, 8)) < 1e-5
     True
     """
 
@@ -54,13 +60,10 @@ class LinearMap(ProximalLayer):
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(self, input: Tensor) -> Tensor:
-        output: Tensor = ops.tracked_map(
-            self._uses.tracker, _number_of(self), input, list(self.module.parameters()), *self._step()
-        )
-        return output
+        return self._use("map", _number_of(self), input, list(self.module.parameters()))
 
     def linearity_error(self, input: Tensor) -> float:
-        """|phi(x + y) - phi(x) - phi(y)| / |phi(x + y)| for random x and y: round-off for a linear map.
+        """``|phi(x + y) - phi(x) - phi(y)| / |phi(x + y)|`` for random x and y: round-off for a linear map.
 
         Parameters
         ----------
