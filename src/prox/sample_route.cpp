@@ -97,16 +97,6 @@ ProximalStep exact_direction(const LinearTransfer& transfer, const at::Tensor& r
   return step;
 }
 
-// Whether the eigenvectors of K pay for `iterations` on `outputs` columns: about 20 S^3 operations (at the rate of
-// products with K) for them and two products for the rotations, against one product and ten passes over memory per
-// iteration.
-bool eigenbasis_pays(const at::Tensor& rows, int64_t iterations) {
-  const auto samples = double(rows.size(1));
-  const auto outputs = double(rows.size(2));
-  const auto product = 2 * samples * samples * outputs;
-  return 20 * samples * samples * samples + 2 * product < double(iterations) * (product + 300 * samples * outputs);
-}
-
 // CG per output in the eigenbasis Q of K, where an iteration costs O(S) per output. The smaller of A and the
 // coefficients is rotated back.
 ProximalStep eigenbasis_direction(
@@ -170,7 +160,7 @@ ProximalStep sample_route(const LinearTransfer& transfer, const at::Tensor& grad
   }
   const auto& cg = std::get<ConjugateGradient>(request.solver);
   const bool joint = request.coupling == Coupling::joint;
-  if (!joint && rows.is_cpu() && eigenbasis_pays(rows, cg.iterations)) {
+  if (!joint && rows.is_cpu() && eigenbasis_pays(double(rows.size(1)), double(rows.size(2)), double(cg.iterations))) {
     return eigenbasis_direction(transfer, rows, gram, request.beta, cg);
   }
   const auto scale = power_of_two_scale(rows, joint ? at::IntArrayRef{} : at::IntArrayRef{1});
