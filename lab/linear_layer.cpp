@@ -27,7 +27,7 @@ class LinearInputTransfer final : public LinearTransfer {
   std::optional<Dimensions> dimensions() const override { return transposed_.dimensions(); }
   bool has_feature_gram() const override { return true; }
   at::Tensor feature_gram() const override { return transposed_.feature_gram(); }
-  double feature_gram_flops() const override { return transposed_.feature_gram_flops(); }
+  Work feature_gram_work() const override { return transposed_.feature_gram_work(); }
   bool has_sample_matrix() const override { return true; }
   SampleMatrix sample_matrix() const override { return transposed_.sample_matrix(); }
   at::Tensor output_rows(const at::Tensor& z) const override { return transposed_.output_rows(columns(z)); }

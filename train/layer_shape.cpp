@@ -2,6 +2,8 @@
 
 #include "train/errors.h"
 
+#include <algorithm>
+
 namespace proxprop::train {
 namespace {
 
@@ -30,6 +32,12 @@ Shape slide(
   return output;
 }
 
+// (input - 1) stride - 2 padding + reach + output padding
+int64_t spread_positions(
+    int64_t input, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation, int64_t output_padding) {
+  return (input - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1 + output_padding;
+}
+
 struct OutputShape {
   const Shape& input;
   const std::string& where;
@@ -40,11 +48,35 @@ struct OutputShape {
         to_string(input), " entries; put it before \"flatten\"");
   }
 
-  Shape operator()(const ConvSpec& conv) const {
+  void require_channels(const ConvSpec& conv) const {
     require_image();
     require<ConfigError>(
         input[0] % conv.groups == 0 && conv.outputs % conv.groups == 0, where, ": groups = ", conv.groups,
         " must divide the ", input[0], " input and the ", conv.outputs, " output channels");
+  }
+
+  Shape operator()(const ConvTransposeSpec& conv) const {
+    require_channels(conv);
+    require<ConfigError>(
+        conv.output_padding.height < std::max(conv.stride.height, conv.dilation.height) &&
+            conv.output_padding.width < std::max(conv.stride.width, conv.dilation.width),
+        where, ": output_padding must be smaller than the stride or the dilation");
+    const Shape output = {
+        conv.outputs,
+        spread_positions(
+            input[1], conv.kernel.height, conv.stride.height, conv.padding.height, conv.dilation.height,
+            conv.output_padding.height),
+        spread_positions(
+            input[2], conv.kernel.width, conv.stride.width, conv.padding.width, conv.dilation.width,
+            conv.output_padding.width)};
+    require<ConfigError>(
+        output[1] > 0 && output[2] > 0, where, ": its input is ", to_string(input), ", and the padding (",
+        conv.padding.height, " x ", conv.padding.width, ") cuts all of its output away");
+    return output;
+  }
+
+  Shape operator()(const ConvSpec& conv) const {
+    require_channels(conv);
     return slide(input, conv.outputs, conv.kernel, conv.stride, conv.padding, conv.dilation, where);
   }
 

@@ -123,7 +123,7 @@ class Words {
   std::string asked_;
 };
 
-LayerSpec parse_conv(Words& words) {
+ConvSpec parse_conv(Words& words) {
   ConvSpec conv;
   conv.outputs = words.positional_integer("the number of output channels");
   conv.kernel = words.positional_extent("the kernel size");
@@ -132,6 +132,12 @@ LayerSpec parse_conv(Words& words) {
   conv.dilation = words.extent("dilation", {1, 1}, 1);
   conv.groups = words.integer("groups", 1, 1);
   conv.bias = words.boolean("bias", true);
+  return conv;
+}
+
+ConvTransposeSpec parse_conv_transpose(Words& words) {
+  ConvTransposeSpec conv{parse_conv(words)};
+  conv.output_padding = words.extent("output_padding", {0, 0}, 0);
   return conv;
 }
 
@@ -149,6 +155,8 @@ LayerSpec parse_words(Words& words, const std::string& where) {
   const std::string& kind = words.kind();
   if (kind == "conv")
     return parse_conv(words);
+  if (kind == "conv_transpose")
+    return parse_conv_transpose(words);
   if (kind == "linear") {
     const int64_t outputs = words.positional_integer("the number of outputs");
     return LinearSpec{outputs, words.boolean("bias", true)};
@@ -173,8 +181,8 @@ LayerSpec parse_words(Words& words, const std::string& where) {
     return BatchNormSpec{};
   throw ConfigError(
       where + ": unknown layer '" + kind +
-      "'; known are conv, linear, relu, leaky_relu, sigmoid, tanh, max_pool, avg_pool, flatten, dropout, "
-      "batch_norm");
+      "'; known are conv, conv_transpose, linear, relu, leaky_relu, sigmoid, tanh, max_pool, avg_pool, flatten, "
+      "dropout, batch_norm");
 }
 
 }  // namespace

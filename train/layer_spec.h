@@ -20,6 +20,11 @@ struct ConvSpec {
   bool bias = true;
 };
 
+/// "conv_transpose OUTPUTS KERNEL [output_padding=0] ..", and all that conv takes
+struct ConvTransposeSpec : ConvSpec {
+  Extent output_padding{0, 0};
+};
+
 /// "linear OUTPUTS [bias=true]"
 struct LinearSpec {
   int64_t outputs = 0;
@@ -51,7 +56,8 @@ struct DropoutSpec {
 /// "batch_norm": over channels, or over the entries of a vector.
 struct BatchNormSpec {};
 
-using LayerSpec = std::variant<ConvSpec, LinearSpec, ActivationSpec, PoolSpec, FlattenSpec, DropoutSpec, BatchNormSpec>;
+using LayerSpec = std::
+    variant<ConvSpec, ConvTransposeSpec, LinearSpec, ActivationSpec, PoolSpec, FlattenSpec, DropoutSpec, BatchNormSpec>;
 
 /// Reads one layer of ModelConfig::layers. Throws ConfigError, which begins with `where`.
 ///

@@ -3,6 +3,7 @@
 #include "train/method.h"
 
 #include <proxprop/nn/conv.h>
+#include <proxprop/nn/conv_transpose.h>
 #include <proxprop/nn/linear.h>
 
 #include <torch/nn/modules/activation.h>
@@ -48,6 +49,17 @@ struct LayerBuilder {
       model->push_back(nn::Conv2d(with_proximal(conv_options<nn::Conv2dOptions>(spec, input), *proximal)));
     } else {
       model->push_back(torch::nn::Conv2d(conv_options<torch::nn::Conv2dOptions>(spec, input)));
+    }
+  }
+
+  void operator()(const ConvTransposeSpec& spec) const {
+    const auto padding = pair(spec.output_padding);
+    if (proximal) {
+      const auto options = conv_options<nn::ConvTranspose2dOptions>(spec, input).output_padding(padding);
+      model->push_back(nn::ConvTranspose2d(with_proximal(options, *proximal)));
+    } else {
+      const auto options = conv_options<torch::nn::ConvTranspose2dOptions>(spec, input).output_padding(padding);
+      model->push_back(torch::nn::ConvTranspose2d(options));
     }
   }
 
@@ -99,8 +111,12 @@ LayerPlan sizes_of(const ModelLayer& layer, int64_t batch_size) {
     plan.kind = "Linear";
     plan.columns = layer.input[0] + linear->bias;
     plan.outputs = linear->outputs;
-  } else if (const auto* conv = std::get_if<ConvSpec>(&layer.spec)) {
-    plan.kind = "Conv2d";
+    return plan;
+  }
+  const auto* transposed = std::get_if<ConvTransposeSpec>(&layer.spec);
+  const ConvSpec* conv = transposed != nullptr ? transposed : std::get_if<ConvSpec>(&layer.spec);
+  if (conv != nullptr) {
+    plan.kind = transposed != nullptr ? "ConvTranspose2d" : "Conv2d";
     plan.rows *= layer.output[1] * layer.output[2];
     plan.columns = layer.input[0] / conv->groups * conv->kernel.height * conv->kernel.width + conv->bias;
     plan.outputs = conv->outputs;

@@ -7,5 +7,7 @@
 #include <proxprop/nn/linear_map.h>
 #include <proxprop/prox/direction.h>
 #include <proxprop/prox/plan.h>
+#include <proxprop/prox/rates.h>
+#include <proxprop/prox/scratch_memory.h>
 #include <proxprop/prox/transfers.h>
 #include <proxprop/version.h>

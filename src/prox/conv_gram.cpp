@@ -3,11 +3,11 @@
 #include "prox/conv_geometry.h"
 #include "prox/conv_unfold.h"
 #include "prox/symmetric_gram.h"
-#include "prox/scratch.h"
 
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace proxprop {
 
@@ -18,14 +18,34 @@ constexpr int64_t patch_buffer_bytes = int64_t(64) << 20;
 // Images that are summed in the working dtype before float64 takes over.
 constexpr int64_t images_per_partial_sum = 16;
 
-LagSums faster_lag_sums(const at::Tensor& input, const ConvGeometry& geometry) {
-  const bool fourier = conv_gram_by_lags_flops(input, geometry, LagSums::fourier) <
-                       conv_gram_by_lags_flops(input, geometry, LagSums::direct);
-  return fourier ? LagSums::fourier : LagSums::direct;
+/// One of the ways to the Gram on the CPU.
+struct Way {
+  std::optional<LagSums> lags;  ///< unset: by windows
+  Work work;
+};
+
+// The choice goes by the default rates, whatever rates are in use: the way is a matter of sizes alone, so that a route
+// stands for the same rounding errors on every machine.
+Way fastest_way(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
+  const Rates rates;
+  Way best{std::nullopt, conv_gram_by_windows_work(input, geometry, output_size)};
+  if (lags_apply(input, geometry)) {
+    for (const auto lag_sums : {LagSums::direct, LagSums::fourier}) {
+      const auto work = conv_gram_by_lags_work(input, geometry, lag_sums);
+      if (rates.of(work) < rates.of(best.work)) {
+        best = {lag_sums, work};
+      }
+    }
+  }
+  return best;
 }
 
-double least_lags_flops(const at::Tensor& input, const ConvGeometry& geometry) {
-  return conv_gram_by_lags_flops(input, geometry, faster_lag_sums(input, geometry));
+// Images whose patches are made at a time.
+int64_t images_of_chunk(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
+  const auto per_image = std::max<int64_t>(
+      1, input.size(1) * c10::multiply_integers(geometry.kernel_size) * c10::multiply_integers(output_size) *
+             int64_t(sizeof(double)));
+  return std::clamp<int64_t>(patch_buffer_bytes / per_image, 1, std::max<int64_t>(1, input.size(0)));
 }
 
 }  // namespace
@@ -34,15 +54,12 @@ bool lags_apply(const at::Tensor& input, const ConvGeometry& geometry) {
   return input.is_cpu() && input.dim() <= 4 && has_unit_stride(geometry);
 }
 
-at::Tensor conv_gram_by_patches(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
-  const auto groups = geometry.groups;
-  const auto d = input.size(1) / groups * c10::multiply_integers(geometry.kernel_size);
+void conv_gram_by_patches(
+    const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size, const at::Tensor& gram) {
+  const auto groups = geometry.groups, d = gram.size(1);
   const auto positions = c10::multiply_integers(output_size);
-  const auto images = input.size(0);
-  const auto per_image = std::max<int64_t>(1, groups * d * positions * int64_t(sizeof(double)));
-  const auto chunk = std::clamp<int64_t>(patch_buffer_bytes / per_image, 1, std::max<int64_t>(1, images));
-  auto gram =
-      input.is_cpu() ? zero_scratch({groups, d, d}) : at::zeros({groups, d, d}, input.options().dtype(at::kDouble));
+  const auto images = input.size(0), chunk = images_of_chunk(input, geometry, output_size);
+  gram.zero_();
   for (int64_t first = 0; first < images; first += chunk) {
     const auto count = std::min(chunk, images - first);
     const auto view = patches(input.narrow(0, first, count), geometry, output_size);
@@ -57,22 +74,29 @@ at::Tensor conv_gram_by_patches(const at::Tensor& input, const ConvGeometry& geo
     }
     gram.add_(symmetric_gram(view.permute(order).reshape({groups, d, count * positions})));
   }
-  return gram;
 }
 
-at::Tensor conv_gram(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
+void conv_gram(
+    const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size, const at::Tensor& gram) {
   if (!input.is_cpu()) {
-    return conv_gram_by_patches(input, geometry, output_size);
+    return conv_gram_by_patches(input, geometry, output_size, gram);
   }
-  const bool by_lags = lags_apply(input, geometry) &&
-                       least_lags_flops(input, geometry) < conv_gram_by_windows_flops(input, geometry, output_size);
-  return by_lags ? conv_gram_by_lags(input, geometry, faster_lag_sums(input, geometry))
-                 : conv_gram_by_windows(input, geometry, output_size);
+  const auto way = fastest_way(input, geometry, output_size);
+  return way.lags ? conv_gram_by_lags(input, geometry, *way.lags, gram)
+                  : conv_gram_by_windows(input, geometry, output_size, gram);
 }
 
-double conv_gram_flops(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
-  const auto by_windows = conv_gram_by_windows_flops(input, geometry, output_size);
-  return lags_apply(input, geometry) ? std::min(by_windows, least_lags_flops(input, geometry)) : by_windows;
+Work conv_gram_work(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
+  return fastest_way(input, geometry, output_size).work;
+}
+
+double conv_gram_bytes(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
+  if (!input.is_cpu()) {  // patches in their dtype and in float64, and the Gram of a chunk
+    const auto d = double(input.size(1) / geometry.groups * c10::multiply_integers(geometry.kernel_size));
+    return 2 * double(patch_buffer_bytes) + 8 * d * d * double(geometry.groups);
+  }
+  const auto way = fastest_way(input, geometry, output_size);
+  return way.lags ? conv_gram_by_lags_bytes(input, geometry, *way.lags) : conv_gram_by_windows_bytes(input, geometry);
 }
 
 at::Tensor patch_sums(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {

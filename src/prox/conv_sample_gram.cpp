@@ -7,6 +7,7 @@
 #include "prox/scratch.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <map>
@@ -188,21 +189,29 @@ at::Tensor conv_sample_gram(const at::Tensor& input, const ConvGeometry& geometr
   return gram;
 }
 
-double conv_sample_gram_flops(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
-  double gram = 0;  // multiply and add, float64, one half
+Work conv_sample_gram_work(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
+  double gram = 0;  // one half
   for (const auto& [phase, taps] : runs_by_phase(geometry, input.sizes().slice(2), output_size)) {
     double side = double(input.size(0));
     for (size_t i = 0; i < phase.size(); ++i) {
       const auto pixels = input.size(int64_t(2 + i));
       side *= double((pixels - phase[i] + geometry.stride[i] - 1) / geometry.stride[i]);
     }
-    gram += 2 * side * side * double(input.size(1));
+    gram += side * side * double(input.size(1));
   }
   const auto rows = double(input.size(0)) * double(c10::multiply_integers(output_size));
-  // An addition moves two numbers through the first-level cache: it takes the time of about eight operations.
-  constexpr double addition = 8;
+  // An addition moves two numbers through the first-level cache: it takes the time of about four float64 operations.
+  constexpr double addition = 4;
   const auto additions = rows * rows / 2 * double(c10::multiply_integers(geometry.kernel_size) * geometry.groups);
-  return gram + addition * additions;
+  Work work;
+  work[Kernel::product64] = gram + addition * additions;
+  return work;
+}
+
+// The pixels of all phases, and one image block's pair of pixel Grams per thread.
+double conv_sample_gram_bytes(const at::Tensor& input) {
+  return 2 * double(input.numel() * input.element_size()) +
+         8 * double(pixels_of_block * pixels_of_block * at::get_num_threads());
 }
 
 }  // namespace proxprop

@@ -16,7 +16,8 @@ namespace proxprop {
 /// K without the bias, [groups, S, S] float64, S = N * output positions. CPU.
 at::Tensor conv_sample_gram(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size);
 
-/// Operations of it, float64 ones counted twice.
-double conv_sample_gram_flops(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size);
+/// What it takes: work, and bytes at the peak beyond K.
+Work conv_sample_gram_work(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size);
+double conv_sample_gram_bytes(const at::Tensor& input);
 
 }  // namespace proxprop

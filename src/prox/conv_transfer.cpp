@@ -7,6 +7,7 @@
 #include "prox/conv_output.h"
 #include "prox/conv_sample_gram.h"
 #include "prox/conv_unfold.h"
+#include "prox/scratch.h"
 
 #include <ATen/ATen.h>
 
@@ -109,25 +110,43 @@ std::optional<Dimensions> ConvTransfer::dimensions() const {
       geometry_.groups};
 }
 
-at::Tensor ConvTransfer::feature_gram() const {
-  const auto groups = geometry_.groups;
-  const auto rows = double(dimensions()->rows);
-  const auto options = input_.options().dtype(at::kDouble);
-  const auto corner = at::full({groups, 1, 1}, rows, options);
-  if (!trained_.weight) {
-    return corner;
-  }
-  const auto gram = conv_gram(input_, geometry_, output_size_);
-  if (!trained_.bias) {
-    return gram;
-  }
-  const auto sums = patch_sums(input_, geometry_, output_size_).unsqueeze(1);  // [groups, 1, d]
-  const auto top = at::cat({gram, sums.transpose(1, 2)}, 2);
-  return at::cat({top, at::cat({sums, corner}, 2)}, 1);
+Work ConvTransfer::apply_work() const {
+  Work work;
+  work[Kernel::library_convolution] = product_flops();
+  return work;
 }
 
-double ConvTransfer::feature_gram_flops() const {
-  return trained_.weight ? conv_gram_flops(input_, geometry_, output_size_) : 0.0;
+Work ConvTransfer::accurate_adjoint_work() const {
+  Work work;
+  work[Kernel::correlation] = product_flops();
+  return work;
+}
+
+at::Tensor ConvTransfer::feature_gram() const {
+  const auto sizes = *dimensions();
+  const auto d = sizes.columns - (trained_.bias ? 1 : 0);
+  const std::vector<int64_t> shape{sizes.groups, sizes.columns, sizes.columns};
+  const auto gram = input_.is_cpu() ? scratch(shape) : at::empty(shape, input_.options().dtype(at::kDouble));
+  if (trained_.weight) {
+    conv_gram(input_, geometry_, output_size_, gram.narrow(1, 0, d).narrow(2, 0, d));
+  }
+  if (trained_.bias) {
+    if (trained_.weight) {
+      const auto sums = patch_sums(input_, geometry_, output_size_);  // [groups, d]
+      gram.select(1, d).narrow(1, 0, d).copy_(sums);
+      gram.select(2, d).narrow(1, 0, d).copy_(sums);
+    }
+    gram.select(1, d).select(1, d).fill_(double(sizes.rows));
+  }
+  return gram;
+}
+
+Work ConvTransfer::feature_gram_work() const {
+  return trained_.weight ? conv_gram_work(input_, geometry_, output_size_) : Work{};
+}
+
+double ConvTransfer::feature_gram_bytes() const {
+  return trained_.weight ? conv_gram_bytes(input_, geometry_, output_size_) : 0.0;
 }
 
 SampleMatrix ConvTransfer::sample_matrix() const {
@@ -162,9 +181,12 @@ at::Tensor ConvTransfer::output_from_rows(const at::Tensor& rows) const {
   return output_of_rows(rows, *output_shape());
 }
 
+// By the default rates, whatever rates are in use: see `conv_gram`.
 bool ConvTransfer::pixel_gram_pays() const {
+  const Rates rates;
   return trained_.weight && input_.is_cpu() &&
-         conv_sample_gram_flops(input_, geometry_, output_size_) < LinearTransfer::sample_gram_flops();
+         rates.of(conv_sample_gram_work(input_, geometry_, output_size_)) <
+             rates.of(LinearTransfer::sample_gram_work());
 }
 
 at::Tensor ConvTransfer::sample_gram() const {
@@ -175,9 +197,13 @@ at::Tensor ConvTransfer::sample_gram() const {
   return trained_.bias ? gram.add_(1.0) : gram;
 }
 
-double ConvTransfer::sample_gram_flops() const {
-  return pixel_gram_pays() ? conv_sample_gram_flops(input_, geometry_, output_size_)
-                           : LinearTransfer::sample_gram_flops();
+Work ConvTransfer::sample_gram_work() const {
+  return pixel_gram_pays() ? conv_sample_gram_work(input_, geometry_, output_size_)
+                           : LinearTransfer::sample_gram_work();
+}
+
+double ConvTransfer::sample_gram_bytes() const {
+  return pixel_gram_pays() ? conv_sample_gram_bytes(input_) : LinearTransfer::sample_gram_bytes();
 }
 
 }  // namespace proxprop

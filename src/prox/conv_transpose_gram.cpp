@@ -8,7 +8,9 @@
 #include "prox/scratch.h"
 
 #include <ATen/ATen.h>
+#include <ATen/TensorIndexing.h>
 
+#include <algorithm>
 #include <numeric>
 
 namespace proxprop {
@@ -26,48 +28,77 @@ at::Tensor float64_zeros(at::IntArrayRef sizes, const at::Tensor& like) {
   return like.is_cpu() ? zero_scratch(sizes) : at::zeros(sizes, like.options().dtype(at::kDouble));
 }
 
+// Where the columns of a phase's convolution stand among the d columns of one group, the bias not counted.
+at::Tensor columns_of_phase(const ConvPhase& phase, int64_t channels, const std::vector<int64_t>& kernel) {
+  const auto all = at::arange(channels * c10::multiply_integers(kernel)).view(joined({channels, kernel}));
+  return reversed(at_progressions(all, 1, phase.taps), 1, int64_t(kernel.size())).flatten();
+}
+
 }  // namespace
+
+std::vector<GramBlock> ConvTransposeTransfer::feature_gram_blocks() const {
+  std::vector<GramBlock> blocks;
+  if (trained_.weight) {
+    const auto channels = input_.size(1) / geometry_.groups;
+    for (const auto& phase : conv_phases(input_.sizes().slice(2), geometry_)) {
+      blocks.push_back(
+          {phase.transfer(input_, trained_).feature_gram(),
+           columns_of_phase(phase, channels, geometry_.kernel_size).to(input_.device())});
+    }
+  }
+  return blocks;
+}
+
+std::vector<int64_t> ConvTransposeTransfer::feature_block_sizes() const {
+  std::vector<int64_t> sizes;
+  if (trained_.weight) {
+    for (const auto& phase : conv_phases(input_.sizes().slice(2), geometry_)) {
+      sizes.push_back(input_.size(1) / geometry_.groups * c10::multiply_integers(phase.convolution.kernel_size));
+    }
+  }
+  return sizes;
+}
 
 at::Tensor ConvTransposeTransfer::feature_gram() const {
   const auto sizes = *dimensions();
-  const auto channels = input_.size(1) / geometry_.groups;
-  const auto dims = int64_t(output_size_.size());
   const auto d = sizes.columns - (trained_.bias ? 1 : 0);
   auto gram = float64_zeros({sizes.groups, sizes.columns, sizes.columns}, input_);
-  if (trained_.weight) {
-    const auto& kernel = geometry_.kernel_size;
-    const auto weights =
-        gram.narrow(1, 0, d).narrow(2, 0, d).view(joined({sizes.groups, channels, kernel, channels, kernel}));
-    for (const auto& phase : conv_phases(input_.sizes().slice(2), geometry_)) {
-      const auto& taps = phase.convolution.kernel_size;
-      const auto part = phase.transfer(input_, trained_).feature_gram();
-      const auto part_d = channels * c10::multiply_integers(taps);
-      const auto rows = part.narrow(1, 0, part_d);
-      const auto block = rows.narrow(2, 0, part_d).view(joined({sizes.groups, channels, taps, channels, taps}));
-      at_progressions(at_progressions(weights, 2, phase.taps), 3 + dims, phase.taps)
-          .copy_(reversed(reversed(block, 2, dims), 3 + dims, dims));
-      if (trained_.bias) {
-        const auto sums = gram.narrow(1, 0, d).select(2, d).view(joined({sizes.groups, channels, kernel}));
-        const auto part_sums = rows.select(2, part_d).view(joined({sizes.groups, channels, taps}));
-        at_progressions(sums, 2, phase.taps).copy_(reversed(part_sums, 2, dims));
-      }
+  using at::indexing::Slice;
+  for (const auto& [block, columns] : feature_gram_blocks()) {
+    const auto n = columns.numel();
+    gram.index_put_({Slice(), columns.unsqueeze(1), columns}, block.narrow(1, 0, n).narrow(2, 0, n));
+    if (trained_.bias) {
+      const auto sums = block.narrow(1, 0, n).select(2, n);
+      gram.select(1, d).index_put_({Slice(), columns}, sums);
+      gram.select(2, d).index_put_({Slice(), columns}, sums);
     }
   }
   if (trained_.bias) {
-    gram.select(1, d).narrow(1, 0, d).copy_(gram.narrow(1, 0, d).select(2, d));
     gram.select(1, d).select(1, d).fill_(double(sizes.rows));
   }
   return gram;
 }
 
-double ConvTransposeTransfer::feature_gram_flops() const {
-  double total = 0;
+Work ConvTransposeTransfer::feature_gram_work() const {
+  Work total;
   if (trained_.weight) {
     for (const auto& phase : conv_phases(input_.sizes().slice(2), geometry_)) {
-      total += phase.sized_transfer(input_).feature_gram_flops();
+      total += phase.sized_transfer(input_).feature_gram_work();
     }
   }
   return total;
+}
+
+// The images of one phase with its margins, and what its Gram takes.
+double ConvTransposeTransfer::feature_gram_bytes() const {
+  double largest = 0;
+  if (trained_.weight) {
+    for (const auto& phase : conv_phases(input_.sizes().slice(2), geometry_)) {
+      const auto part = phase.sized_transfer(input_);
+      largest = std::max(largest, part.feature_gram_bytes() + phase.input_bytes(input_));
+    }
+  }
+  return largest;
 }
 
 SampleMatrix ConvTransposeTransfer::sample_matrix() const {
@@ -117,14 +148,28 @@ at::Tensor ConvTransposeTransfer::sample_gram() const {
   return trained_.bias ? gram.add_(1.0) : gram;
 }
 
-double ConvTransposeTransfer::sample_gram_flops() const {
-  double total = 0;
+Work ConvTransposeTransfer::sample_gram_work() const {
+  Work total;
   if (trained_.weight) {
     for (const auto& phase : conv_phases(input_.sizes().slice(2), geometry_)) {
-      total += phase.sized_transfer(input_).sample_gram_flops();
+      total += phase.sized_transfer(input_).sample_gram_work();
     }
   }
   return total;
+}
+
+// The images of one phase with its margins, its Gram, and what that takes.
+double ConvTransposeTransfer::sample_gram_bytes() const {
+  double largest = 0;
+  if (trained_.weight) {
+    for (const auto& phase : conv_phases(input_.sizes().slice(2), geometry_)) {
+      const auto part = phase.sized_transfer(input_);
+      const auto sizes = *part.dimensions();
+      const auto gram = 8 * double(sizes.rows) * double(sizes.rows) * double(sizes.groups);
+      largest = std::max(largest, part.sample_gram_bytes() + gram + phase.input_bytes(input_));
+    }
+  }
+  return largest;
 }
 
 }  // namespace proxprop

@@ -74,6 +74,14 @@ ConvTransfer ConvPhase::sized_transfer(const at::Tensor& input) const {
   return {at::empty({}, input.options()).expand(sizes), convolution, {true, false}};
 }
 
+double ConvPhase::input_bytes(const at::Tensor& input) const {
+  double pixels = 1;
+  for (size_t i = 0; i < margin.size(); i += 2) {
+    pixels *= double(input.size(input.dim() - 1 - int64_t(i / 2)) + margin[i] + margin[i + 1]);
+  }
+  return pixels * double(input.size(0) * input.size(1) * input.element_size());
+}
+
 std::vector<int64_t> transposed_output_size(at::IntArrayRef spatial_input, const ConvTransposeGeometry& geometry) {
   std::vector<int64_t> sizes;
   for (size_t i = 0; i < geometry.kernel_size.size(); ++i) {

@@ -36,6 +36,8 @@ struct ConvPhase {
   ConvTransfer transfer(const at::Tensor& input, Trained trained) const;
   /// The same for an input of which only the sizes matter: to be asked for costs.
   ConvTransfer sized_transfer(const at::Tensor& input) const;
+  /// Bytes of its input.
+  double input_bytes(const at::Tensor& input) const;
 };
 
 /// Output size of the spatial dimensions; entries below 1 where padding cuts everything away.

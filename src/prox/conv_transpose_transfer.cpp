@@ -129,9 +129,17 @@ std::optional<Dimensions> ConvTransposeTransfer::dimensions() const {
 }
 
 // Every pixel meets every tap, where padding does not cut its output off.
-double ConvTransposeTransfer::apply_flops() const {
+Work ConvTransposeTransfer::apply_work() const {
   const auto pixels = double(input_.numel()) / double(std::max<int64_t>(1, input_.size(1)));
-  return 2.0 * pixels * double(dimensions()->columns) * double(geometry_.out_channels);
+  Work work;
+  work[Kernel::library_convolution] = 2.0 * pixels * double(dimensions()->columns) * double(geometry_.out_channels);
+  return work;
+}
+
+Work ConvTransposeTransfer::accurate_adjoint_work() const {
+  Work work;
+  work[Kernel::correlation] = apply_work()[Kernel::library_convolution];
+  return work;
 }
 
 at::Tensor ConvTransposeTransfer::output_rows(const at::Tensor& z) const {

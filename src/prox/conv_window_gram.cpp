@@ -4,13 +4,13 @@
 #include "prox/conv_gram.h"
 
 #include "prox/conv_windows.h"
-#include "prox/scratch.h"
 
 #include <ATen/ATen.h>
 
 namespace proxprop {
 
-at::Tensor conv_gram_by_windows(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
+void conv_gram_by_windows(
+    const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size, const at::Tensor& gram) {
   const auto signal = window_signal(input, geometry);
   const auto runs = window_runs(signal, geometry);
   std::vector<Pairing> pairings;
@@ -19,28 +19,33 @@ at::Tensor conv_gram_by_windows(const at::Tensor& input, const ConvGeometry& geo
   }
   const auto blocks = correlate(std::nullopt, signal, geometry.groups, pairings);
 
-  // In the order (tap, channel) of the runs.
-  const auto length = runs.front().length;
-  const auto d = length * int64_t(runs.size());
-  auto gram = scratch({geometry.groups, d, d});
+  // Runs and the sums over them are in the order (tap, channel), the Gram is in the order (channel, tap).
+  const auto groups = geometry.groups, channels = signal.channels;
+  const auto taps = gram.size(1) / channels, taps_of_run = runs.front().length / channels;
+  const auto target = gram.view({groups, channels, taps, channels, taps});
   for (size_t i = 0; i < runs.size(); ++i) {
-    const auto first = int64_t(i) * length;
-    gram.narrow(1, first, length).narrow(2, first, d - first).copy_(blocks[i]);
-    gram.narrow(2, first, length).narrow(1, first, d - first).copy_(blocks[i].transpose(1, 2));
+    const auto first = int64_t(i) * taps_of_run, rest = taps - first;
+    const auto block = blocks[i].view({groups, taps_of_run, channels, rest, channels});
+    target.narrow(2, first, taps_of_run).narrow(4, first, rest).copy_(block.permute({0, 2, 1, 4, 3}));
+    target.narrow(4, first, taps_of_run).narrow(2, first, rest).copy_(block.permute({0, 4, 3, 2, 1}));
   }
-  const auto channels = signal.channels;
-  const auto taps = d / channels;
-  return gram.view({geometry.groups, taps, channels, taps, channels})
-      .permute({0, 2, 1, 4, 3})
-      .reshape({geometry.groups, d, d});
 }
 
-double conv_gram_by_windows_flops(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
-  const auto d = double(input.size(1)) / double(geometry.groups) * double(c10::multiply_integers(geometry.kernel_size));
+Work conv_gram_by_windows_work(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size) {
+  const auto taps = double(c10::multiply_integers(geometry.kernel_size));
+  const auto d = double(input.size(1) / geometry.groups) * taps;
   const auto rows = double(input.size(0)) * double(c10::multiply_integers(output_size));
-  const auto rows_of_kernel =
-      double(d) / (double(input.size(1)) / double(geometry.groups) * double(geometry.kernel_size.back()));
-  return double(geometry.groups) * rows * d * d * (1 + 1 / rows_of_kernel);
+  const auto rows_of_kernel = taps / double(geometry.kernel_size.back());
+  Work work;
+  work[Kernel::correlation] = double(geometry.groups) * rows * d * d * (1 + 1 / rows_of_kernel);
+  return work;
+}
+
+double conv_gram_by_windows_bytes(const at::Tensor& input, const ConvGeometry& geometry) {
+  const auto taps = c10::multiply_integers(geometry.kernel_size);
+  const auto d = double(input.size(1) / geometry.groups * taps);
+  const auto rows_of_kernel = double(taps / geometry.kernel_size.back());
+  return correlation_bytes(double(geometry.groups) * d * d * (1 + 1 / rows_of_kernel) / 2);
 }
 
 }  // namespace proxprop

@@ -1,6 +1,7 @@
 #include <proxprop/prox/transfers.h>
 
 #include "prox/dense_product.h"
+#include "prox/scratch.h"
 #include "prox/symmetric_gram.h"
 
 #include <ATen/ATen.h>
@@ -76,25 +77,34 @@ std::optional<Dimensions> DenseTransfer::dimensions() const {
   return Dimensions{input_.size(0), (trained_.weight ? input_.size(1) : 0) + (trained_.bias ? 1 : 0), out_features_, 1};
 }
 
-at::Tensor DenseTransfer::feature_gram() const {
-  const auto options = input_.options().dtype(at::kDouble);
-  const auto rows = double(input_.size(0));
-  if (!trained_.weight) {
-    return at::full({1, 1, 1}, rows, options);
-  }
-  const auto gram = symmetric_gram(input_.t());
-  if (!trained_.bias) {
-    return gram.unsqueeze(0);
-  }
-  const auto sums = input_.sum({0}, /*keepdim=*/true, at::kDouble);  // [1, in]
-  const auto top = at::cat({gram, sums.t()}, 1);
-  const auto bottom = at::cat({sums, at::full({1, 1}, rows, options)}, 1);
-  return at::cat({top, bottom}, 0).unsqueeze(0);
+Work DenseTransfer::adjoint_work() const {
+  Work work;
+  work[Kernel::product] = product_flops();
+  return work;
 }
 
-double DenseTransfer::feature_gram_flops() const {
-  const auto columns = double(dimensions()->columns);
-  return 2.0 * double(input_.size(0)) * columns * columns;  // half of the product, in float64
+Work DenseTransfer::accurate_adjoint_work() const {
+  Work work;
+  work[Kernel::product64] = product_flops();
+  return work;
+}
+
+at::Tensor DenseTransfer::feature_gram() const {
+  const auto columns = dimensions()->columns, d = columns - (trained_.bias ? 1 : 0);
+  const auto gram = input_.is_cpu() ? scratch({columns, columns})
+                                    : at::empty({columns, columns}, input_.options().dtype(at::kDouble));
+  if (trained_.weight) {
+    fill_symmetric_gram(input_.t(), gram.narrow(0, 0, d).narrow(1, 0, d));
+  }
+  if (trained_.bias) {
+    if (trained_.weight) {
+      const auto sums = input_.sum({0}, /*keepdim=*/false, at::kDouble);
+      gram.select(0, d).narrow(0, 0, d).copy_(sums);
+      gram.select(1, d).narrow(0, 0, d).copy_(sums);
+    }
+    gram.select(0, d).select(0, d).fill_(double(input_.size(0)));
+  }
+  return gram.unsqueeze(0);
 }
 
 SampleMatrix DenseTransfer::sample_matrix() const {

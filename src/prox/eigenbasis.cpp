@@ -56,6 +56,27 @@ bool solve_columns(const DiagonalSystems& systems, const at::Tensor& right_side,
 
 }  // namespace
 
+// Two rotations; the iterations themselves hardly count.
+Work eigenbasis_work(double samples, double outputs) {
+  Work work;
+  work[Kernel::eigenbasis] = samples * samples * samples;
+  work[Kernel::product] = 2 * 2 * samples * samples * outputs;
+  return work;
+}
+
+// A product with K and ten passes over the columns each.
+Work sample_iterations_work(double samples, double outputs, double iterations) {
+  Work work;
+  work[Kernel::product] = iterations * 2 * samples * samples * outputs;
+  work[Kernel::memory] = iterations * 10 * 4 * samples * outputs;
+  return work;
+}
+
+bool eigenbasis_pays(double samples, double outputs, double iterations) {
+  const Rates rates;
+  return rates.of(eigenbasis_work(samples, outputs)) < rates.of(sample_iterations_work(samples, outputs, iterations));
+}
+
 Eigenbasis eigenbasis(const at::Tensor& gram) {
   // LAPACK may not return from a matrix that is not finite.
   if (!gram.isfinite().all().item<bool>()) {

@@ -2,6 +2,8 @@
 // Conjugate gradients in the eigenbasis of the sample Gram: K = Q D Q^T once, then an iteration costs O(S) per
 // right-hand side instead of a product with K, and all of it can be float64.
 
+#include <proxprop/prox/rates.h>
+
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -16,6 +18,14 @@ struct Eigenbasis {
 
 /// `gram` is symmetric positive semidefinite, [groups, n, n] float64. NaN in, NaN out.
 Eigenbasis eigenbasis(const at::Tensor& gram);
+
+/// Whether the eigenvectors of K pay for `iterations` on `outputs` columns. By the default rates, whatever rates are in
+/// use: a route stands for the same rounding errors on every machine.
+bool eigenbasis_pays(double samples, double outputs, double iterations);
+
+/// What `iterations` take on one group, in the eigenbasis or with products by K.
+Work eigenbasis_work(double samples, double outputs);
+Work sample_iterations_work(double samples, double outputs, double iterations);
 
 struct EigenbasisSolution {
   at::Tensor coefficients;  ///< of the dtype and shape of the right side

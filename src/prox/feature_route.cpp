@@ -2,6 +2,7 @@
 // accumulated in float64: the solve amplifies its rounding error by the condition number (3e6 at the paper's first
 // convolution).
 
+#include "prox/block_solve.h"
 #include "prox/conjugate_gradient.h"
 #include "prox/dense_product.h"
 #include "prox/factor.h"
@@ -40,6 +41,27 @@ class FeatureSpace final : public CgSpace {
   at::Tensor image_;
 };
 
+// V [groups, O, d].
+at::Tensor exact_direction(
+    const LinearTransfer& transfer,
+    const Ranks& ranks,
+    const at::Tensor& gradient,
+    double beta,
+    StepSummary& summary) {
+  const auto right = gradient.transpose(1, 2);
+  if (gradient.is_cpu() && ranks.alone() && transfer.feature_block_sizes().size() > 1) {
+    const auto solution =
+        solve_by_blocks(transfer.feature_gram_blocks(), double(transfer.dimensions()->rows), beta, right);
+    if (solution) {
+      return solution->transpose(1, 2);
+    }
+  }
+  const auto factor = factorize(ranks.feature_gram(transfer), beta);
+  summary.status = factor.status;
+  summary.jitter = factor.jitter;
+  return factor.solve(right).transpose(1, 2);
+}
+
 }  // namespace
 
 ProximalStep feature_route(const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request) {
@@ -58,10 +80,7 @@ ProximalStep feature_route(const LinearTransfer& transfer, const at::Tensor& gra
             ranks.feature_gram(transfer), gradient.transpose(1, 2), request.beta, *amortized, *request.saved, step.summary)
             .transpose(1, 2);
   } else if (is_exact(request.solver)) {
-    const auto factor = factorize(ranks.feature_gram(transfer), request.beta);
-    direction = factor.solve(gradient.transpose(1, 2)).transpose(1, 2);
-    step.summary.status = factor.status;
-    step.summary.jitter = factor.jitter;
+    direction = exact_direction(transfer, ranks, gradient, request.beta, step.summary);
   } else {
     const auto& cg = std::get<ConjugateGradient>(request.solver);
     FeatureSpace space(ranks.feature_gram(transfer), request.beta, request.coupling);

@@ -207,4 +207,15 @@ double fourier_lags_flops(const at::Tensor& images, const LagGrid& lags, int64_t
   return transforms + products + back + pixels * second_reading;
 }
 
+double fourier_lags_bytes(const at::Tensor& images, const LagGrid& lags, int64_t groups) {
+  const auto [y, x] = periodic_axes(images, lags);
+  const auto parts = y.period * x.period, chunks = std::max<int64_t>(1, chunks_of(images, parts));
+  const auto channels = double(images.size(1));
+  const auto chunk = double((images.size(0) + chunks - 1) / chunks);
+  const auto spectra = double(parts) * channels * chunk;
+  const auto products = double(parts) * channels * channels / double(groups);
+  const auto means = double(parts + 2) * channels;
+  return double(images.element_size()) * (spectra + products) + 8 * means;
+}
+
 }  // namespace proxprop

@@ -26,4 +26,7 @@ at::Tensor fourier_lags(const at::Tensor& images, const LagGrid& lags, int64_t g
 /// the products of all frequencies would take more than 128 MiB.
 double fourier_lags_flops(const at::Tensor& images, const LagGrid& lags, int64_t groups);
 
+/// Bytes that it holds at its peak beside the result: spectra and their products.
+double fourier_lags_bytes(const at::Tensor& images, const LagGrid& lags, int64_t groups);
+
 }  // namespace proxprop

@@ -347,4 +347,8 @@ CorrelationAndTotals correlate_with_totals(
   return result;
 }
 
+double correlation_bytes(double sums) {
+  return 8 * sums * double(at::get_num_threads() + 2);
+}
+
 }  // namespace proxprop

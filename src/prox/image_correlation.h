@@ -70,4 +70,8 @@ struct CorrelationAndTotals {
 CorrelationAndTotals correlate_with_totals(
     const at::Tensor& left, const Signal& right, int64_t groups, const Pairing& pairing);
 
+/// Bytes that either takes at its peak for so many sums over all groups: those of every thread, their total and its
+/// blocks.
+double correlation_bytes(double sums);
+
 }  // namespace proxprop

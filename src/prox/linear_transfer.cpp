@@ -39,18 +39,44 @@ std::vector<at::Tensor> LinearTransfer::parameters_from_rows(at::TensorList rows
   return theta;
 }
 
-double LinearTransfer::apply_flops() const {
+double LinearTransfer::product_flops() const {
   const auto sizes = dimensions();
   return sizes ? 2.0 * double(sizes->rows) * double(sizes->columns) * double(sizes->outputs) : 0.0;
+}
+
+Work LinearTransfer::apply_work() const {
+  Work work;
+  work[Kernel::library_product] = product_flops();
+  return work;
+}
+
+Work LinearTransfer::adjoint_work() const {
+  return apply_work();
+}
+
+Work LinearTransfer::accurate_adjoint_work() const {
+  return adjoint_work();
 }
 
 at::Tensor LinearTransfer::feature_gram() const {
   TORCH_INTERNAL_ASSERT(false, "this transfer offers no feature Gram");
 }
 
-double LinearTransfer::feature_gram_flops() const {
+std::vector<GramBlock> LinearTransfer::feature_gram_blocks() const {
+  return {{feature_gram(), at::Tensor()}};
+}
+
+std::vector<int64_t> LinearTransfer::feature_block_sizes() const {
   const auto sizes = dimensions();
-  return sizes ? double(sizes->rows) * double(sizes->columns) * double(sizes->columns) * double(sizes->groups) : 0.0;
+  return {sizes ? sizes->columns : 0};
+}
+
+Work LinearTransfer::feature_gram_work() const {
+  Work work;
+  if (const auto sizes = dimensions()) {  // one half
+    work[Kernel::product64] = double(sizes->rows) * double(sizes->columns) * double(sizes->columns * sizes->groups);
+  }
+  return work;
 }
 
 SampleMatrix LinearTransfer::sample_matrix() const {
@@ -71,9 +97,19 @@ at::Tensor LinearTransfer::sample_gram() const {
   return samples.ones ? gram.add_(1.0) : gram;
 }
 
-double LinearTransfer::sample_gram_flops() const {
+Work LinearTransfer::sample_gram_work() const {
+  Work work;
+  if (const auto sizes = dimensions()) {  // one half
+    work[Kernel::product64] = double(sizes->rows) * double(sizes->rows) * double(sizes->columns * sizes->groups);
+  }
+  return work;
+}
+
+// Grams of several groups are made one by one and then joined.
+double LinearTransfer::sample_gram_bytes() const {
   const auto sizes = dimensions();
-  return sizes ? 2.0 * double(sizes->rows) * double(sizes->rows) * double(sizes->columns) * double(sizes->groups) : 0.0;
+  const auto joined = sizes && sizes->groups > 1 ? 8.0 * double(sizes->rows) * double(sizes->rows) : 0.0;
+  return sample_matrix_bytes() + joined * (sizes ? double(sizes->groups) : 0.0);
 }
 
 double check_adjoint(const LinearTransfer& transfer, const at::Tensor& output_like) {

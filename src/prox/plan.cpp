@@ -1,5 +1,8 @@
 #include <proxprop/prox/plan.h>
 
+#include "prox/eigenbasis.h"
+#include "prox/saved_gram.h"
+
 #include <c10/util/Exception.h>
 
 #include <unistd.h>
@@ -11,14 +14,11 @@ namespace proxprop {
 
 namespace {
 
-// One float64 operation costs about two float32 ones on the machines that we know.
-constexpr double float64_weight = 2.0;
 // Iterations that a matrix-free solve to working accuracy is charged with; what it takes depends on the condition
 // number.
 constexpr double iterations_to_convergence = 100;
-
-// Float32 operations that take as long as a byte on the wire between ranks: 250 GFLOP/s against 5 GB/s.
-constexpr double operations_per_byte = 50;
+// Passes over the vectors of an iteration of conjugate gradients.
+constexpr double passes_of_iteration = 10;
 
 struct Sizes {
   double rows, columns, outputs, groups;  ///< outputs per group
@@ -29,8 +29,30 @@ struct Sizes {
         groups(double(d.groups)) {}
 };
 
-double factor_flops(double n) {
-  return float64_weight * n * n * n / 3;
+Work factor_work(double n) {
+  Work work;
+  work[Kernel::factor] = n * n * n / 3;
+  work[Kernel::pivot] = n;
+  return work;
+}
+
+// The inverse of what a factor is there for.
+Work inverse_work(double n) {
+  Work work;
+  work[Kernel::factor] = 2 * n * n * n / 3;
+  return work;
+}
+
+Work product_work(Kernel kernel, double rows, double depth, double columns) {
+  Work work;
+  work[kernel] = 2 * rows * depth * columns;
+  return work;
+}
+
+Work memory_work(double bytes) {
+  Work work;
+  work[Kernel::memory] = bytes;
+  return work;
 }
 
 // Bytes that one of `ranks` sends for a tensor of `bytes` that all get from all, or that is summed over all.
@@ -43,41 +65,87 @@ double reduced(const Problem& problem, double bytes) {
 
 RouteCost sample_cost(const Problem& problem, const Sizes& s) {
   RouteCost cost{Route::sample_gram, problem.has_sample_matrix};
-  double solve = 0;
+  const auto smaller = std::min(s.columns, s.outputs), square = s.rows * s.rows;
+  Work solve;
+  double matrices = 0;  // bytes of what is S x S
   if (const auto* cg = std::get_if<ConjugateGradient>(&problem.solver)) {
-    solve = double(cg->iterations) * 2 * s.rows * s.rows * s.outputs;
+    const auto iterations = double(cg->iterations);
+    if (cg->coupling != Coupling::joint && eigenbasis_pays(s.rows, s.outputs, iterations)) {
+      solve = eigenbasis_work(s.rows, s.outputs);
+      matrices = (3 * 8 + 4) * square;
+    } else {
+      solve = sample_iterations_work(s.rows, s.outputs, iterations);
+      matrices = (8 + 4) * square;
+    }
+    cost.bytes = s.groups * 4 * 7 * s.rows * s.outputs;
   } else {
-    // Factor, then inverse (twice the factor) and a float32 product with the smaller side, or float64 solves.
-    const auto product = 2 * s.rows * s.rows * std::min(s.columns, s.outputs);
-    solve = factor_flops(s.rows) +
-            std::min(2 * factor_flops(s.rows) + product / double(problem.ranks), float64_weight * product);
+    solve = factor_work(s.rows);
+    if (3 * smaller < 2 * s.rows) {
+      solve += product_work(Kernel::product64, s.rows, s.rows, smaller);
+      matrices = 8 * square;
+      cost.bytes = s.groups * (8 + 4 + 4) * s.rows * smaller;
+    } else {
+      solve += inverse_work(s.rows);
+      solve += product_work(Kernel::product, s.rows / double(problem.ranks), s.rows, smaller);
+      matrices = 4 * 8 * square;
+      cost.bytes = s.groups * (4 + 4) * s.rows * smaller;
+    }
   }
-  cost.flops = problem.sample_gram_flops + s.groups * solve;
-  cost.bytes =
-      problem.sample_matrix_bytes + s.groups * (3 * 8 * s.rows * s.rows + 4 * s.rows * std::min(s.columns, s.outputs));
-  cost.traffic = gathered(problem, s.groups * (4 * s.rows * (s.columns + s.outputs) + 8 * s.rows * s.rows)) +
+  solve += memory_work(3 * 8 * square);
+  solve *= s.groups;
+  cost.work = problem.sample_gram_work;
+  cost.work += solve;
+  cost.bytes += s.groups * matrices + problem.sample_gram_bytes + problem.sample_matrix_bytes;
+  cost.traffic = gathered(problem, s.groups * (4 * s.rows * (s.columns + s.outputs) + 8 * square)) +
                  reduced(problem, 4 * s.groups * s.columns * s.outputs);
   return cost;
 }
 
 RouteCost feature_cost(const Problem& problem, const Sizes& s) {
   RouteCost cost{Route::feature_gram, problem.has_feature_gram};
-  double solve = 0;
+  const auto square = s.columns * s.columns, vector = s.columns * s.outputs;
+  auto gram = problem.feature_gram_work;
+  gram += memory_work(s.groups * 3 * 8 * square);
+  Work solve;
   double updates = 1;  // of the Gram, per step
-  double gram = problem.feature_gram_flops;
+  double matrices = 8 * square, vectors = 5 * 8 * vector;
   if (const auto* cg = std::get_if<ConjugateGradient>(&problem.solver)) {
-    solve = float64_weight * double(cg->iterations) * 2 * s.columns * s.columns * s.outputs;
+    const auto iterations = double(cg->iterations);
+    solve = product_work(Kernel::product64, s.columns, s.columns, s.outputs);
+    solve += memory_work(passes_of_iteration * 8 * vector);
+    solve *= iterations;
+    vectors = 8 * 8 * vector;
   } else if (const auto* running = std::get_if<RunningGram>(&problem.solver)) {
     updates = 1.0 / double(running->update_every);
-    solve = updates * 3 * factor_flops(s.columns) + 2 * s.columns * s.columns * s.outputs;
     gram *= updates;
+    solve = factor_work(s.columns);
+    solve += inverse_work(s.columns);
+    solve *= updates;
+    solve += product_work(Kernel::product, s.columns, s.columns, s.outputs);
+    matrices = (5 * 8 + 4) * square;
   } else {
-    const auto product = float64_weight * 2 * s.columns * s.columns * s.outputs;
-    solve = factor_flops(s.columns) + product;
+    matrices = 0;
+    for (const auto size : problem.feature_blocks) {
+      const auto n = double(size);
+      solve += factor_work(n);
+      solve += product_work(Kernel::product64, n, n, s.outputs);
+      matrices += 8 * (n + 1) * (n + 1);
+    }
+    const auto* amortized = std::get_if<AmortizedCholesky>(&problem.solver);
+    if (amortized != nullptr && amortizing_pays(*problem.dimensions, problem.dimensions->rows, *amortized)) {
+      matrices += 3 * 8 * square;
+    }
   }
-  cost.flops = gram + s.groups * solve;
-  cost.bytes = s.groups * 8 * (3 * s.columns * s.columns + 2 * s.columns * s.outputs);
-  cost.traffic = reduced(problem, 8 * s.groups * (updates * s.columns * s.columns / 2 + s.columns * s.outputs));
+  solve *= s.groups;
+  cost.work = gram;
+  cost.work += solve;
+  // The gradient is summed in float64, in place of backpropagation's.
+  auto gradient = problem.adjoint_work;
+  gradient *= -1;
+  gradient += problem.accurate_adjoint_work;
+  cost.work += gradient;
+  cost.bytes = s.groups * (matrices + vectors) + problem.feature_gram_bytes;
+  cost.traffic = reduced(problem, 8 * s.groups * (updates * square / 2 + vector));
   return cost;
 }
 
@@ -88,9 +156,15 @@ RouteCost matrix_free_cost(const Problem& problem, const Sizes* s) {
   }
   const auto* cg = std::get_if<ConjugateGradient>(&problem.solver);
   const auto iterations = cg != nullptr ? double(cg->iterations) : iterations_to_convergence;
-  cost.flops = problem.apply_flops * (2 * iterations - 1);
-  cost.bytes = 4 * (3 * s->columns * s->outputs * s->groups + s->rows * s->outputs * s->groups);
-  cost.traffic = reduced(problem, 4 * s->groups * s->columns * s->outputs * iterations);
+  auto first = problem.apply_work, others = problem.adjoint_work;
+  first *= iterations;
+  others *= iterations - 1;
+  cost.work = first;
+  cost.work += others;
+  const auto vector = s->columns * s->outputs * s->groups, image = s->rows * s->outputs * s->groups;
+  cost.work += memory_work(iterations * 4 * (passes_of_iteration * vector + 4 * image));
+  cost.bytes = 4 * (8 * vector + 4 * image);
+  cost.traffic = reduced(problem, 4 * vector * iterations);
   return cost;
 }
 
@@ -105,7 +179,7 @@ bool better(const RouteCost& a, const RouteCost& b, bool exact) {
   if (exact && (a.route == Route::matrix_free) != (b.route == Route::matrix_free)) {
     return b.route == Route::matrix_free;
   }
-  return a.flops + operations_per_byte * a.traffic < b.flops + operations_per_byte * b.traffic;
+  return a.cost < b.cost;
 }
 
 std::string explain(const Problem& problem, const RouteCost& chosen) {
@@ -115,9 +189,9 @@ std::string explain(const Problem& problem, const RouteCost& chosen) {
   char text[200];
   const auto& d = *problem.dimensions;
   std::snprintf(
-      text, sizeof(text), "S = %lld %s d = %lld: %s, %.3g %% of the operations of forward and backward",
+      text, sizeof(text), "S = %lld %s d = %lld: %s, %.3g %% of the %s of forward and backward",
       static_cast<long long>(d.rows), d.rows < d.columns ? "<" : ">=", static_cast<long long>(d.columns),
-      to_string(chosen.route).c_str(), 100 * chosen.relative);
+      to_string(chosen.route).c_str(), 100 * chosen.relative, problem.rates.measured ? "time" : "operations");
   return text;
 }
 
@@ -138,9 +212,19 @@ Problem describe(const LinearTransfer& transfer, const ProximalOptions& options,
   problem.dimensions = transfer.dimensions();
   problem.has_sample_matrix = problem.dimensions && transfer.has_sample_matrix();
   problem.has_feature_gram = problem.dimensions && transfer.has_feature_gram();
-  problem.apply_flops = transfer.apply_flops();
-  problem.sample_gram_flops = problem.has_sample_matrix ? transfer.sample_gram_flops() : 0;
-  problem.feature_gram_flops = problem.has_feature_gram ? transfer.feature_gram_flops() : 0;
+  problem.apply_work = transfer.apply_work();
+  problem.adjoint_work = transfer.adjoint_work();
+  if (problem.has_sample_matrix) {
+    problem.sample_gram_work = transfer.sample_gram_work();
+    problem.sample_gram_bytes = transfer.sample_gram_bytes();
+  }
+  if (problem.has_feature_gram) {
+    problem.accurate_adjoint_work = transfer.accurate_adjoint_work();
+    problem.feature_gram_work = transfer.feature_gram_work();
+    problem.feature_gram_bytes = transfer.feature_gram_bytes();
+    problem.feature_blocks = transfer.feature_block_sizes();
+  }
+  problem.rates = device.is_cpu() ? rates_in_use() : Rates{};
   problem.sample_matrix_bytes = problem.has_sample_matrix ? transfer.sample_matrix_bytes() : 0;
   problem.solver = options.solver;
   problem.route = options.route;
@@ -170,8 +254,12 @@ Plan plan(const Problem& problem) {
   if (problem.dimensions) {
     const Sizes sizes(*problem.dimensions);
     result.candidates = {sample_cost(problem, sizes), feature_cost(problem, sizes), matrix_free_cost(problem, &sizes)};
+    const auto& rates = problem.rates;
+    const auto plain = 2 * rates.of(problem.apply_work) + rates.of(problem.adjoint_work);
     for (auto& candidate : result.candidates) {
-      candidate.relative = candidate.flops / std::max(1.0, 3 * problem.apply_flops);
+      candidate.work[Kernel::wire] = candidate.traffic;
+      candidate.cost = rates.of(candidate.work);
+      candidate.relative = plain > 0 ? candidate.cost / plain : 0;
     }
   } else {
     result.candidates = {matrix_free_cost(problem, nullptr)};

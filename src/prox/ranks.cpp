@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <string>
 
 namespace proxprop {
 
@@ -131,6 +132,18 @@ double fingerprint(const LinearTransfer& transfer, const Problem& problem, const
   return double(seed >> 12);  // 52 bits: exact in a float64
 }
 
+// The numbers of a problem that depend on how many rows a rank has.
+std::vector<double*> costs_of(Problem& problem) {
+  std::vector<double*> costs{&problem.sample_gram_bytes, &problem.feature_gram_bytes, &problem.sample_matrix_bytes};
+  for (auto* work :
+       {&problem.apply_work, &problem.adjoint_work, &problem.accurate_adjoint_work, &problem.feature_gram_work}) {
+    for (size_t kernel = 0; kernel < kernel_count; ++kernel) {
+      costs.push_back(&(*work)[Kernel(kernel)]);
+    }
+  }
+  return costs;
+}
+
 }  // namespace
 
 Agreement agree(
@@ -140,16 +153,15 @@ Agreement agree(
     Problem problem,
     const ProximalOptions& options,
     at::Device device) {
-  const std::vector<double> own{
-      fingerprint(transfer, problem, options),
-      double(own_rows),
-      problem.memory_limit,
-      problem.apply_flops,
-      problem.sample_gram_flops,
-      problem.feature_gram_flops,
-      problem.sample_matrix_bytes};
+  std::vector<double> own{fingerprint(transfer, problem, options), double(own_rows), problem.memory_limit};
+  for (const auto* costs : costs_of(problem)) {
+    own.push_back(*costs);
+  }
+  own.insert(own.end(), problem.rates.costs.begin(), problem.rates.costs.end());
   const auto all = communicator.all_gather(at::tensor(own, at::TensorOptions(at::kDouble)).to(device)).cpu();
   const auto at = all.accessor<double, 2>();
+  const auto costs = costs_of(problem);
+  const auto first_rate = int64_t(own.size() - problem.rates.costs.size());
   std::vector<int64_t> rows;
   for (int64_t rank = 0; rank < communicator.size(); ++rank) {
     TORCH_CHECK(
@@ -157,19 +169,26 @@ Agreement agree(
         " are about to take different proximal steps: parameter shapes, tau_theta, solver, scaling or route differ");
     rows.push_back(int64_t(at[rank][1]));
     problem.memory_limit = rank == 0 ? at[rank][2] : std::min(problem.memory_limit, at[rank][2]);
-    problem.apply_flops = std::max(problem.apply_flops, at[rank][3]);
-    problem.sample_gram_flops = std::max(problem.sample_gram_flops, at[rank][4]);
-    problem.feature_gram_flops = std::max(problem.feature_gram_flops, at[rank][5]);
-    problem.sample_matrix_bytes = std::max(problem.sample_matrix_bytes, at[rank][6]);
+    for (size_t i = 0; i < costs.size(); ++i) {
+      *costs[i] = std::max(*costs[i], at[rank][3 + int64_t(i)]);
+    }
+  }
+  for (size_t i = 0; i < problem.rates.costs.size(); ++i) {
+    problem.rates.costs[i] = at[0][first_rate + int64_t(i)];
   }
   Ranks ranks(communicator, std::move(rows));
   problem.ranks = communicator.size();
   if (problem.dimensions) {
+    const auto count = double(communicator.size());
+    const auto all_rows = double(ranks.rows());
     problem.dimensions->rows = ranks.rows();
-    problem.sample_matrix_bytes *= double(communicator.size());
-    // Each rank computes its rows of K in full, not half of K.
-    problem.sample_gram_flops = 4.0 * double(ranks.rows()) * double(ranks.rows()) / double(communicator.size()) *
-                                double(problem.dimensions->columns) * double(problem.dimensions->groups);
+    problem.sample_matrix_bytes *= count;
+    // Each rank computes its rows of K in full, not half of K; factors are of the whole Gram.
+    problem.sample_gram_work = Work();
+    problem.sample_gram_work[Kernel::product64] = 2 * all_rows / count * all_rows *
+                                                  double(problem.dimensions->columns) *
+                                                  double(problem.dimensions->groups);
+    problem.feature_blocks = {problem.dimensions->columns};
   }
   return {std::move(problem), std::move(ranks)};
 }

@@ -124,16 +124,6 @@ ProximalStep exact_direction(const SampleProblem& problem, at::Tensor gram, doub
   return step;
 }
 
-// Whether the eigenvectors of K pay for `iterations` on `outputs` columns: about 20 S^3 operations (at the rate of
-// products with K) for them and two products for the rotations, against one product and ten passes over memory per
-// iteration.
-bool eigenbasis_pays(const at::Tensor& rows, int64_t iterations) {
-  const auto samples = double(rows.size(1));
-  const auto outputs = double(rows.size(2));
-  const auto product = 2 * samples * samples * outputs;
-  return 20 * samples * samples * samples + 2 * product < double(iterations) * (product + 300 * samples * outputs);
-}
-
 // CG per output in the eigenbasis Q of K, where an iteration costs O(S) per output. The smaller of A and the
 // coefficients is rotated back; in the basis, too, ranks share the rows.
 ProximalStep eigenbasis_direction(
@@ -188,12 +178,13 @@ class SampleSpace final : public CgSpace {
 ProximalStep conjugate_gradient_direction(
     const SampleProblem& problem, const at::Tensor& gram, const Request& request, const ConjugateGradient& cg) {
   const bool joint = request.coupling == Coupling::joint;
-  if (!joint && problem.rows.is_cpu() && eigenbasis_pays(problem.rows, cg.iterations)) {
+  const auto& rows = problem.rows;
+  if (!joint && rows.is_cpu() && eigenbasis_pays(double(rows.size(1)), double(rows.size(2)), double(cg.iterations))) {
     return eigenbasis_direction(problem, gram, request.beta, cg);
   }
-  const auto scale = power_of_two_scale(problem.rows, joint ? at::IntArrayRef{} : at::IntArrayRef{1});
-  SampleSpace space(gram.to(problem.rows.scalar_type()), request.beta, request.coupling);
-  auto result = conjugate_gradient(space, {problem.rows * scale}, cg.iterations, cg.tolerance);
+  const auto scale = power_of_two_scale(rows, joint ? at::IntArrayRef{} : at::IntArrayRef{1});
+  SampleSpace space(gram.to(rows.scalar_type()), request.beta, request.coupling);
+  auto result = conjugate_gradient(space, {rows * scale}, cg.iterations, cg.tolerance);
   ProximalStep step;
   step.direction = problem.adjoint(problem.ranks.own_rows(result.solution[0] / scale));
   step.summary.iterations = result.iterations;

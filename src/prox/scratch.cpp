@@ -1,5 +1,7 @@
 #include "prox/scratch.h"
 
+#include <proxprop/prox/scratch_memory.h>
+
 #include <ATen/ATen.h>
 #include <c10/core/CPUAllocator.h>
 
@@ -69,6 +71,13 @@ at::Tensor scratch(at::IntArrayRef sizes) {
   const auto owner = std::make_shared<c10::DataPtr>(std::move(block));
   return at::from_blob(
       data, sizes, [owner, size](void*) { pool().give(size, std::move(*owner)); }, options);
+}
+
+void release_scratch_memory() {
+  std::multimap<size_t, c10::DataPtr> freed;  // without the lock
+  const std::lock_guard<std::mutex> lock(pool().mutex);
+  freed.swap(pool().free);
+  pool().bytes = 0;
 }
 
 at::Tensor zero_scratch(at::IntArrayRef sizes) {

@@ -74,10 +74,26 @@ std::vector<at::Tensor> StackedTransfer::parameters_from_rows(at::TensorList row
   return uses_.front()->parameters_from_rows(rows);
 }
 
-double StackedTransfer::apply_flops() const {
-  double total = 0;
+Work StackedTransfer::apply_work() const {
+  Work total{};
   for (const auto& use : uses_) {
-    total += use->apply_flops();
+    total += use->apply_work();
+  }
+  return total;
+}
+
+Work StackedTransfer::adjoint_work() const {
+  Work total{};
+  for (const auto& use : uses_) {
+    total += use->adjoint_work();
+  }
+  return total;
+}
+
+Work StackedTransfer::accurate_adjoint_work() const {
+  Work total{};
+  for (const auto& use : uses_) {
+    total += use->accurate_adjoint_work();
   }
   return total;
 }
@@ -123,12 +139,22 @@ at::Tensor StackedTransfer::feature_gram() const {
   return total;
 }
 
-double StackedTransfer::feature_gram_flops() const {
-  double total = 0;
+Work StackedTransfer::feature_gram_work() const {
+  Work total{};
   for (const auto& use : uses_) {
-    total += use->feature_gram_flops();
+    total += use->feature_gram_work();
   }
   return total;
+}
+
+// Two uses' Grams beside their sum.
+double StackedTransfer::feature_gram_bytes() const {
+  const auto sizes = dimensions();
+  double largest = 0;
+  for (const auto& use : uses_) {
+    largest = std::max(largest, use->feature_gram_bytes());
+  }
+  return largest + (sizes ? 2 * 8 * double(sizes->columns) * double(sizes->columns * sizes->groups) : 0.0);
 }
 
 bool StackedTransfer::has_sample_matrix() const {

@@ -34,38 +34,41 @@ void for_each_pair(int64_t n, const Visit& visit) {
 
 template <typename T>
 void fill_gram(const at::Tensor& x, const at::Tensor& gram) {
-  const auto n = x.size(0);
-  const Operand<T> rows{x.const_data_ptr<T>(), n, x.size(1), x.stride(0), x.stride(1)};
-  dense_product<T, double>(rows, rows, gram.mutable_data_ptr<double>(), n, Part::lower);
+  const Operand<T> rows{x.const_data_ptr<T>(), x.size(0), x.size(1), x.stride(0), x.stride(1)};
+  dense_product<T, double>(rows, rows, gram.mutable_data_ptr<double>(), gram.stride(0), Part::lower);
   mirror_lower(gram);
 }
 
 at::Tensor gram_of_matrix(const at::Tensor& x) {
-  if (!x.is_cpu()) {
-    const auto wide = x.to(at::kDouble);
-    return at::mm(wide, wide.t());
-  }
-  auto gram = scratch({x.size(0), x.size(0)});
-  if (x.scalar_type() == at::kFloat) {
-    fill_gram<float>(x, gram);
-  } else {
-    fill_gram<double>(x.to(at::kDouble), gram);
-  }
+  const auto n = x.size(0);
+  const auto gram = x.is_cpu() ? scratch({n, n}) : at::empty({n, n}, x.options().dtype(at::kDouble));
+  fill_symmetric_gram(x, gram);
   return gram;
 }
 
 }  // namespace
 
 void mirror_lower(const at::Tensor& matrix) {
-  const auto n = matrix.size(0);
+  const auto stride = matrix.stride(0);
   double* data = matrix.mutable_data_ptr<double>();
-  for_each_pair(n, [&](int64_t i, int64_t j) { data[i * n + j] = data[j * n + i]; });
+  for_each_pair(matrix.size(0), [&](int64_t i, int64_t j) { data[i * stride + j] = data[j * stride + i]; });
 }
 
 void mirror_upper(const at::Tensor& matrix) {
-  const auto n = matrix.size(0);
+  const auto stride = matrix.stride(0);
   double* data = matrix.mutable_data_ptr<double>();
-  for_each_pair(n, [&](int64_t i, int64_t j) { data[j * n + i] = data[i * n + j]; });
+  for_each_pair(matrix.size(0), [&](int64_t i, int64_t j) { data[j * stride + i] = data[i * stride + j]; });
+}
+
+void fill_symmetric_gram(const at::Tensor& x, const at::Tensor& gram) {
+  if (!x.is_cpu()) {
+    const auto wide = x.to(at::kDouble);
+    gram.copy_(at::mm(wide, wide.t()));
+  } else if (x.scalar_type() == at::kFloat) {
+    fill_gram<float>(x, gram);
+  } else {
+    fill_gram<double>(x.to(at::kDouble), gram);
+  }
 }
 
 at::Tensor symmetric_gram(const at::Tensor& x) {

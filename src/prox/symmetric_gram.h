@@ -8,8 +8,10 @@ namespace proxprop {
 /// of X: the solve amplifies an error of the Gram by the condition number, which float32 sums do not survive (measured
 /// on the paper's first layer: float32 3e-4, float64 5e-6 in the direction at tau_theta = 1).
 at::Tensor symmetric_gram(const at::Tensor& x);
+/// The same into `gram` [n, n] float64, whose rows may lie apart, for X [n, m].
+void fill_symmetric_gram(const at::Tensor& x, const at::Tensor& gram);
 
-/// Copies what is below the diagonal of `matrix` [n, n], float64, contiguous, CPU, to above it.
+/// Copies what is below the diagonal of `matrix` [n, n], float64, whose rows may lie apart, CPU, to above it.
 void mirror_lower(const at::Tensor& matrix);
 /// The other way round.
 void mirror_upper(const at::Tensor& matrix);

@@ -161,24 +161,48 @@ Convolution any_convolution(int64_t dims, bool unit_stride) {
   return c;
 }
 
+// What `fill` puts into a Gram whose rows lie apart, as where the bias has its place.
+template <typename Fill>
+at::Tensor filled_gram(const at::Tensor& x, const ConvGeometry& geometry, const Fill& fill) {
+  const auto d = x.size(1) / geometry.groups * c10::multiply_integers(geometry.kernel_size);
+  const auto nan = std::numeric_limits<double>::quiet_NaN();
+  const auto gram = at::full({geometry.groups, d + 1, d + 1}, nan, at::kDouble).narrow(1, 0, d).narrow(2, 0, d);
+  fill(gram);
+  return gram;
+}
+
+at::Tensor gram_by_lags(const at::Tensor& x, const ConvGeometry& geometry, LagSums lag_sums) {
+  return filled_gram(x, geometry, [&](const at::Tensor& gram) { conv_gram_by_lags(x, geometry, lag_sums, gram); });
+}
+
+at::Tensor gram_by_windows(const at::Tensor& x, const ConvGeometry& geometry, at::IntArrayRef output_size) {
+  return filled_gram(
+      x, geometry, [&](const at::Tensor& gram) { conv_gram_by_windows(x, geometry, output_size, gram); });
+}
+
+at::Tensor gram_by_patches(const at::Tensor& x, const ConvGeometry& geometry, at::IntArrayRef output_size) {
+  return filled_gram(
+      x, geometry, [&](const at::Tensor& gram) { conv_gram_by_patches(x, geometry, output_size, gram); });
+}
+
 RC_GTEST_PROP(ConvGram, LagsEqualPatchesForAnyGeometry, ()) {
   const auto c = any_convolution(size_up_to(2), /*unit_stride=*/true);
   const auto x = at::randn(c.input, at::kDouble);
-  const auto reference = conv_gram_by_patches(x, c.geometry, c.output_size());
+  const auto reference = gram_by_patches(x, c.geometry, c.output_size());
   // Every lag is a sum over the whole image, of which borders are subtracted; there are `taps`^2 of them in G.
   const auto scale = x.square().sum().item<double>() * double(c10::multiply_integers(c.geometry.kernel_size));
   for (const auto lag_sums : {LagSums::direct, LagSums::fourier}) {
-    RC_ASSERT(error_against(conv_gram_by_lags(x, c.geometry, lag_sums), reference, scale) <= 1e-14);
-    RC_ASSERT(error_against(conv_gram_by_lags(x.to(at::kFloat), c.geometry, lag_sums), reference, scale) <= 1e-6);
+    RC_ASSERT(error_against(gram_by_lags(x, c.geometry, lag_sums), reference, scale) <= 1e-14);
+    RC_ASSERT(error_against(gram_by_lags(x.to(at::kFloat), c.geometry, lag_sums), reference, scale) <= 1e-6);
   }
 }
 
 RC_GTEST_PROP(ConvGram, WindowsEqualPatchesForAnyGeometry, ()) {
   const auto c = any_convolution(size_up_to(3), /*unit_stride=*/false);
   const auto x = at::randn(c.input, at::kDouble);
-  const auto reference = conv_gram_by_patches(x, c.geometry, c.output_size());
-  RC_ASSERT(relative_error(conv_gram_by_windows(x, c.geometry, c.output_size()), reference) <= 1e-12);
-  RC_ASSERT(relative_error(conv_gram_by_windows(x.to(at::kFloat), c.geometry, c.output_size()), reference) <= 1e-5);
+  const auto reference = gram_by_patches(x, c.geometry, c.output_size());
+  RC_ASSERT(relative_error(gram_by_windows(x, c.geometry, c.output_size()), reference) <= 1e-12);
+  RC_ASSERT(relative_error(gram_by_windows(x.to(at::kFloat), c.geometry, c.output_size()), reference) <= 1e-5);
 }
 
 RC_GTEST_PROP(ConvSampleGram, PixelsEqualPatchesForAnyGeometry, ()) {
@@ -267,13 +291,13 @@ TEST(ConvGram, FourierLagsEqualDirectOnesForManyImagesAndChannels) {
   at::manual_seed(0);
   const auto x = at::rand({300, 2 * 37, 6, 5}).contiguous(at::MemoryFormat::ChannelsLast);
   const ConvGeometry geometry{4, {3, 2}, {1, 1}, {1, 2}, {1, 2}, 2};
-  const auto exact = conv_gram_by_lags(x.to(at::kDouble), geometry, LagSums::direct);
-  EXPECT_LE(relative_error(conv_gram_by_lags(x.to(at::kDouble), geometry, LagSums::fourier), exact), 1e-14);
-  const auto gram = conv_gram_by_lags(x, geometry, LagSums::fourier);
+  const auto exact = gram_by_lags(x.to(at::kDouble), geometry, LagSums::direct);
+  EXPECT_LE(relative_error(gram_by_lags(x.to(at::kDouble), geometry, LagSums::fourier), exact), 1e-14);
+  const auto gram = gram_by_lags(x, geometry, LagSums::fourier);
   EXPECT_LE(relative_error(gram, exact), 1e-7);
   const auto threads = at::get_num_threads();
   at::set_num_threads(3);
-  EXPECT_TRUE(conv_gram_by_lags(x, geometry, LagSums::fourier).equal(gram));
+  EXPECT_TRUE(gram_by_lags(x, geometry, LagSums::fourier).equal(gram));
   at::set_num_threads(threads);
 }
 
@@ -281,8 +305,8 @@ TEST(ConvGram, FourierLagsAreTakenWhereChannelsAreMany) {
   const auto fourier_is_less = [](at::IntArrayRef input, int64_t kernel) {
     const auto x = at::empty(input);
     const ConvGeometry geometry{1, {kernel, kernel}, {1, 1}, {kernel / 2, kernel / 2}, {1, 1}, 1};
-    return conv_gram_by_lags_flops(x, geometry, LagSums::fourier) <
-           conv_gram_by_lags_flops(x, geometry, LagSums::direct);
+    return Rates{}.of(conv_gram_by_lags_work(x, geometry, LagSums::fourier)) <
+           Rates{}.of(conv_gram_by_lags_work(x, geometry, LagSums::direct));
   };
   EXPECT_TRUE(fourier_is_less({128, 256, 8, 8}, 3));
   EXPECT_TRUE(fourier_is_less({128, 64, 32, 32}, 3));
@@ -296,11 +320,11 @@ TEST(ConvGram, KeepsItsDigitsOverManyPositions) {
   at::manual_seed(0);
   const auto x = at::rand({60, 3, 64, 64});
   const ConvGeometry geometry{4, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1};
-  const auto reference = conv_gram_by_patches(x.to(at::kDouble), geometry, {64, 64});
+  const auto reference = gram_by_patches(x.to(at::kDouble), geometry, {64, 64});
   for (const auto lag_sums : {LagSums::direct, LagSums::fourier}) {
-    EXPECT_LE(relative_error(conv_gram_by_lags(x, geometry, lag_sums), reference), 1e-7);
+    EXPECT_LE(relative_error(gram_by_lags(x, geometry, lag_sums), reference), 1e-7);
   }
-  EXPECT_LE(relative_error(conv_gram_by_windows(x, geometry, {64, 64}), reference), 1e-7);
+  EXPECT_LE(relative_error(gram_by_windows(x, geometry, {64, 64}), reference), 1e-7);
 }
 
 // The textbook iteration on M = beta I + A^T A itself, column by column.

@@ -161,9 +161,10 @@ TEST(ConvTransposeTransfer, TheZerosOfTheUpsampledImageCostNothing) {
       at::zeros({4, 8, 40, 40}), {{4, {4, 4}, {2, 2}, {1, 1}, {1, 1}, 1}, {0, 0}}, {});
   const ConvTransfer upsampled(at::zeros({4, 8, 79, 79}), {4, {4, 4}, {1, 1}, {2, 2}, {1, 1}, 1}, {});
   ASSERT_EQ(transposed.dimensions()->rows, upsampled.dimensions()->rows);
-  EXPECT_LE(4 * transposed.feature_gram_flops(), upsampled.feature_gram_flops());
-  EXPECT_LE(4 * transposed.sample_gram_flops(), upsampled.sample_gram_flops());
-  EXPECT_LE(4 * transposed.apply_flops(), upsampled.apply_flops());
+  const Rates rates;
+  EXPECT_LE(4 * rates.of(transposed.feature_gram_work()), rates.of(upsampled.feature_gram_work()));
+  EXPECT_LE(4 * rates.of(transposed.sample_gram_work()), rates.of(upsampled.sample_gram_work()));
+  EXPECT_LE(4 * rates.of(transposed.apply_work()), rates.of(upsampled.apply_work()));
 }
 
 TEST(Numerics, TransposedConvolutionGramIsAccumulatedAccurately) {
@@ -175,6 +176,45 @@ TEST(Numerics, TransposedConvolutionGramIsAccumulatedAccurately) {
   const auto g = at::randn(*narrow.output_shape());
   const auto gradient = flatten(narrow.accurate_adjoint(g)), reference = flatten(wide.adjoint(g.to(at::kDouble)));
   EXPECT_LE(relative_error(gradient, reference), 1e-6);
+}
+
+// By the blocks of its phases, whose equations the bias couples; the judge solves the dense system.
+TEST(ConvTransposeTransfer, BlocksSolveTheDenseSystemAtLargeStepSizes) {
+  at::manual_seed(5);
+  const auto input = at::rand({12, 6, 7, 6}, at::kDouble) + 1.0;
+  const ConvTransposeGeometry geometry{{4, {4, 4}, {2, 2}, {1, 1}, {1, 1}, 1}, {0, 0}};
+  for (const bool bias : {false, true}) {
+    const ConvTransposeTransfer transfer(input, geometry, {true, bias});
+    ASSERT_EQ(transfer.feature_block_sizes(), (std::vector<int64_t>{24, 24, 24, 24}));
+    const auto g = at::randn(*transfer.output_shape(), at::kDouble);
+    const auto gram = transfer.feature_gram()[0];
+    const auto rows = transfer.parameter_rows(transfer.adjoint(g));
+    const auto gradient = rows.size() == 1 ? rows[0][0] : at::cat({rows[0][0], rows[1][0]}, 1);
+    for (const double tau_theta : {1e-3, 1.0, 1e4}) {
+      const auto matrix = gram + at::eye(gram.size(0), at::kDouble) / tau_theta;
+      const auto expected = at::linalg_solve(matrix, gradient.t()).t();
+      const auto step = proximal_direction(transfer, g, {tau_theta, Cholesky{}, Scaling::sum, Route::feature_gram});
+      EXPECT_EQ(step.summary.status, Status::ok);
+      const auto direction = transfer.parameter_rows(step.direction);
+      const auto found = bias ? at::cat({direction[0][0], direction[1][0]}, 1) : direction[0][0];
+      // Two solvers of one system differ by its condition number times the rounding unit.
+      const auto values = at::linalg_eigvalsh(matrix);
+      const auto condition = (values[-1] / values[0]).item<double>();
+      EXPECT_LE(relative_error(found, expected), 10 * condition * 1.1e-16) << tau_theta;
+    }
+  }
+}
+
+TEST(ConvTransposeTransfer, BlocksThatCannotBeFactoredSayWhatADenseGramWould) {
+  const ConvTransposeGeometry geometry{{2, {2, 2}, {2, 2}, {0, 0}, {1, 1}, 1}, {0, 0}};
+  const ProximalOptions huge{1e30, Cholesky{}, Scaling::sum, Route::feature_gram};
+  const ConvTransposeTransfer equal(at::full({4, 3, 5, 5}, 1e3, at::kDouble), geometry, {});
+  const auto g = at::ones(*equal.output_shape(), at::kDouble);
+  const auto regularized = proximal_direction(equal, g, huge);
+  EXPECT_EQ(regularized.summary.status, Status::regularized);
+  EXPECT_TRUE(flatten(regularized.direction).isfinite().all().item<bool>());
+  const auto nan = at::full({4, 3, 5, 5}, std::numeric_limits<double>::quiet_NaN(), at::kDouble);
+  EXPECT_EQ(proximal_direction(ConvTransposeTransfer(nan, geometry, {}), g, huge).summary.status, Status::not_finite);
 }
 
 TEST(Numerics, ResidualOfTheExactStepIsRoundOff) {

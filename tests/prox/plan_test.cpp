@@ -1,4 +1,7 @@
 #include <proxprop/prox/plan.h>
+#include <proxprop/prox/transfers.h>
+
+#include <ATen/ATen.h>
 
 #include <gtest/gtest.h>
 
@@ -10,10 +13,13 @@ namespace {
 Problem matrix_problem(int64_t rows, int64_t columns, int64_t outputs, Solver solver = Cholesky{}) {
   Problem problem;
   problem.dimensions = Dimensions{rows, columns, outputs, 1};
-  problem.apply_flops = 2.0 * double(rows) * double(columns) * double(outputs);
+  problem.apply_work[Kernel::library_product] = 2.0 * double(rows) * double(columns) * double(outputs);
+  problem.adjoint_work[Kernel::product] = 2.0 * double(rows) * double(columns) * double(outputs);
+  problem.accurate_adjoint_work[Kernel::product64] = problem.adjoint_work[Kernel::product];
   problem.has_sample_matrix = problem.has_feature_gram = true;
-  problem.sample_gram_flops = 2.0 * double(rows) * double(rows) * double(columns);
-  problem.feature_gram_flops = 2.0 * double(rows) * double(columns) * double(columns);
+  problem.sample_gram_work[Kernel::product64] = double(rows) * double(rows) * double(columns);
+  problem.feature_gram_work[Kernel::product64] = double(rows) * double(columns) * double(columns);
+  problem.feature_blocks = {columns};
   problem.solver = solver;
   return problem;
 }
@@ -58,7 +64,7 @@ TEST(Planner, SaysWhy) {
 // The candidates in order of cost; the planner takes the first that it may take.
 std::vector<Route> by_cost(const Plan& plan) {
   auto candidates = plan.candidates;
-  std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) { return a.flops < b.flops; });
+  std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) { return a.cost < b.cost; });
   std::vector<Route> routes;
   for (const auto& candidate : candidates) {
     routes.push_back(candidate.route);
@@ -79,6 +85,49 @@ TEST(Planner, TheExactStepGoesByAGramEvenWhereIterationsWouldBeCheaper) {
   const auto result = plan(matrix_problem(500, 3073, 1));
   EXPECT_EQ(by_cost(result).front(), Route::matrix_free) << "the case does not test what it says";
   EXPECT_EQ(result.route, Route::sample_gram);
+}
+
+TEST(Planner, GoesByTheProblemsRates) {
+  auto problem = matrix_problem(1000, 1001, 10);
+  ASSERT_EQ(plan(problem).route, Route::sample_gram);
+  problem.rates.costs[size_t(Kernel::product64)] = 1e-3;
+  problem.rates.costs[size_t(Kernel::pivot)] = 1e9;
+  problem.feature_gram_work[Kernel::product64] /= 4;
+  problem.feature_blocks = {100, 100};
+  EXPECT_EQ(plan(problem).route, Route::feature_gram);
+}
+
+// Seconds instead of operations change no plan; a machine that is equally faster at everything neither.
+TEST(Planner, OnlyTheProportionsOfRatesMatter) {
+  for (const auto& solver : {Solver(Cholesky{}), Solver(ConjugateGradient{3})}) {
+    for (const int64_t rows : {10, 100, 1000, 10000}) {
+      for (const int64_t columns : {10, 100, 1000, 10000}) {
+        auto problem = matrix_problem(rows, columns, 64, solver);
+        const auto expected = plan(problem);
+        for (auto& cost : problem.rates.costs) {
+          cost *= 3e-12;
+        }
+        const auto result = plan(problem);
+        EXPECT_EQ(result.route, expected.route);
+        for (size_t i = 0; i < result.candidates.size(); ++i) {
+          EXPECT_NEAR(
+              result.candidates[i].relative, expected.candidates[i].relative, 1e-9 * expected.candidates[i].relative);
+        }
+      }
+    }
+  }
+}
+
+TEST(Planner, TransfersArePlannedByTheRatesInUse) {
+  const DenseTransfer transfer(at::zeros({8, 4}), 2, {});
+  EXPECT_EQ(describe(transfer, {}).rates, Rates{});
+  Rates rates;
+  rates.measured = true;
+  rates.costs.fill(1e-9);
+  use_rates(rates);
+  EXPECT_EQ(describe(transfer, {}).rates, rates);
+  EXPECT_EQ(describe(transfer, {}, at::kCUDA).rates, Rates{});
+  use_rates(Rates{});
 }
 
 TEST(Planner, RespectsTheMemoryLimit) {

@@ -224,7 +224,7 @@ TEST(RanksTogether, SendNoMoreThanPlanned) {
     const auto& part = shared.parts[communicator->rank()];
     const ProximalOptions options{.route = Route::sample_gram, .communicator = communicator};
     proximal_direction(*part.transfer, part.grad_output, options);
-    const auto gathers = 2 * (4 * 10 * (200 + 50) + 8 * 10 * 30 + 8 * 7);
+    const auto gathers = 2 * (4 * 10 * (200 + 50) + 8 * 10 * 30 + 8 * 61);
     const auto sum = 2 * 2 * 4 * 201 * 50 / 3;
     EXPECT_NEAR(double(communicator->bytes_sent()), gathers + sum, 8.0);
     EXPECT_EQ(communicator->collectives(), 5);

@@ -24,6 +24,7 @@ ModelConfig every_kind_of_layer() {
       "avg_pool 2 stride=1 padding=1",
       "conv 4 2 dilation=2",
       "sigmoid",
+      "conv_transpose 6 3 stride=2 padding=1 output_padding=1 groups=2",
       "flatten",
       "dropout 0.25",
       "linear 9 bias=false",
@@ -160,6 +161,15 @@ TEST(Model, ImpossibleShapesAreNamed) {
   EXPECT_EQ(
       complaint_about({"conv 4 3 groups=2"}),
       "model.layers[0] \"conv 4 3 groups=2\": groups = 2 must divide the 3 input and the 4 output channels");
+  EXPECT_EQ(
+      complaint_about({"conv_transpose 4 3 stride=2 output_padding=2"}),
+      "model.layers[0] \"conv_transpose 4 3 stride=2 output_padding=2\": output_padding must be smaller than the "
+      "stride "
+      "or the dilation");
+  EXPECT_EQ(
+      complaint_about({"conv_transpose 4 3 padding=20"}),
+      "model.layers[0] \"conv_transpose 4 3 padding=20\": its input is 3 x 32 x 32, and the padding (20 x 20) cuts all "
+      "of its output away");
   EXPECT_EQ(
       complaint(named("convnet"), {1, 4, 4}),
       "convnet layer[8] \"max_pool 2\": its input is 20 x 1 x 1, and with the padding (0 x 0) smaller than the kernel "

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <proxprop/prox/export.h>
+#include <proxprop/prox/rates.h>
 
 #include <ATen/core/Tensor.h>
 
@@ -22,6 +23,12 @@ struct Dimensions {
 struct SampleMatrix {
   at::Tensor matrix;  ///< [groups, S, d] without the bias column; d may be 0 when only the bias is trained
   bool ones = false;  ///< A is extended by a column of ones: the bias
+};
+
+/// Columns of A that meet no others in any row, and their Gram.
+struct GramBlock {
+  at::Tensor gram;     ///< [groups, n, n] float64, [groups, n + 1, n + 1] with the bias last
+  at::Tensor columns;  ///< [n] int64: which of the d columns, the bias not counted; undefined: all, in their order
 };
 
 /// A transfer phi(theta, a) that is linear in its parameters theta, for one fixed input a (paper, eq. 1 and appendix
@@ -62,14 +69,22 @@ class PROXPROP_API LinearTransfer {
   virtual std::vector<at::Tensor> parameter_rows(at::TensorList theta) const;
   virtual std::vector<at::Tensor> parameters_from_rows(at::TensorList rows) const;
 
-  /// Operations that `apply` costs, for the planner. Default: those of the product with the sample matrix.
-  virtual double apply_flops() const;
+  /// What `apply` and the adjoints cost, for the planner. Default: the product with the sample matrix by LibTorch for
+  /// `apply`, and as much for each adjoint.
+  virtual Work apply_work() const;
+  virtual Work adjoint_work() const;
+  virtual Work accurate_adjoint_work() const;
 
   /// G = A^T A, float64, [groups, d, d], the bias last. Only called when `has_feature_gram()`.
   virtual bool has_feature_gram() const { return false; }
   virtual at::Tensor feature_gram() const;
-  /// Operations (multiply and add) that `feature_gram` costs, float64 ones counted twice; for the planner.
-  virtual double feature_gram_flops() const;
+  /// G where it is block diagonal but for the row and column of the bias: the blocks, each with the bias's sums over
+  /// the rows that its columns see. Default: one block of all columns. And their numbers of columns, without the bias.
+  virtual std::vector<GramBlock> feature_gram_blocks() const;
+  virtual std::vector<int64_t> feature_block_sizes() const;
+  /// What they cost, for the planner: work, and bytes at the peak beyond the Gram itself.
+  virtual Work feature_gram_work() const;
+  virtual double feature_gram_bytes() const { return 0; }
 
   /// The sample matrix, and an output (or its gradient) as its rows, [groups, S, O / groups], and back.
   virtual bool has_sample_matrix() const { return false; }
@@ -79,9 +94,14 @@ class PROXPROP_API LinearTransfer {
   virtual at::Tensor output_rows(const at::Tensor& z) const;
   virtual at::Tensor output_from_rows(const at::Tensor& rows) const;
 
-  /// K = A A^T, float64, [groups, S, S], the bias included, and what it costs. Default: from `sample_matrix`.
+  /// K = A A^T, float64, [groups, S, S], the bias included, and what it costs, as above. Default: from `sample_matrix`.
   virtual at::Tensor sample_gram() const;
-  virtual double sample_gram_flops() const;
+  virtual Work sample_gram_work() const;
+  virtual double sample_gram_bytes() const;
+
+ protected:
+  /// Operations (multiply and add) of the product with the sample matrix; 0 without `dimensions`.
+  double product_flops() const;
 };
 
 /// |<phi x, y> - <x, phi* y>| / (|phi x| |y|) for random x and y: round-off for a correct pair, of order one for a

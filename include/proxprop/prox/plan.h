@@ -2,6 +2,7 @@
 
 #include <proxprop/prox/linear_transfer.h>
 #include <proxprop/prox/options.h>
+#include <proxprop/prox/rates.h>
 
 #include <string>
 #include <vector>
@@ -15,12 +16,14 @@ struct Problem {
   std::optional<Dimensions> dimensions;
   bool has_sample_matrix = false;
   bool has_feature_gram = false;
-  double apply_flops = 0;
-  double sample_gram_flops = 0;
-  double feature_gram_flops = 0;
+  Work apply_work, adjoint_work, accurate_adjoint_work;
+  Work sample_gram_work, feature_gram_work;
+  double sample_gram_bytes = 0, feature_gram_bytes = 0;  ///< at the peak, beyond the Grams themselves
   double sample_matrix_bytes = 0;
+  std::vector<int64_t> feature_blocks;  ///< columns of the diagonal blocks of the feature Gram
   Solver solver = Cholesky{};
   int64_t ranks = 1;  ///< that share the rows; costs are those of one rank
+  Rates rates;
 };
 
 /// Estimated cost of one route.
@@ -28,10 +31,11 @@ struct RouteCost {
   Route route = Route::gradient;
   bool possible = false;
   bool fits = true;     ///< within the memory limit
-  double flops = 0;     ///< beyond the gradient that backpropagation computes anyway
+  Work work = {};       ///< beyond the gradient that backpropagation computes anyway
+  double cost = 0;      ///< of that work, by the problem's rates
   double bytes = 0;     ///< extra memory at its peak
-  double traffic = 0;   ///< bytes that a rank sends, the sum of the gradient included; 0 for one rank
-  double relative = 0;  ///< flops / flops of forward and backward, three times `apply_flops`
+  double traffic = 0;   ///< bytes that a rank sends, the sum of the gradient included; 0 for one rank; part of `work`
+  double relative = 0;  ///< cost / cost of forward and backward: twice phi, and phi*
 };
 
 /// The chosen route, and why.
@@ -42,13 +46,15 @@ struct Plan {
 };
 
 /// Throws c10::Error where `options` asks for a route that the transfer cannot go.
-/// On the CPU `memory_limit` 0 becomes half of the machine's memory.
+/// On the CPU `memory_limit` 0 becomes half of the machine's memory, and the rates are those in use; on other devices
+/// they are the default ones.
 PROXPROP_API Problem
 describe(const LinearTransfer& transfer, const ProximalOptions& options, at::Device device = at::kCPU);
 
 /// Picks the cheapest possible route that fits the memory limit, or the one that needs the least where none fits.
 /// `Cholesky` goes by a Gram where there is one: conjugate gradients to convergence are only as accurate as the
-/// condition number lets them be. Deterministic in its arguments.
+/// condition number lets them be. Deterministic in its arguments. Beside `RouteCost::bytes` steps keep scratch memory
+/// for one another, at most 256 MiB per process.
 PROXPROP_API Plan plan(const Problem& problem);
 
 }  // namespace proxprop

@@ -25,9 +25,10 @@ class PROXPROP_API DenseTransfer final : public LinearTransfer {
   std::vector<at::Tensor> accurate_adjoint(const at::Tensor& z) const override;
   std::optional<std::vector<int64_t>> output_shape() const override;
   std::optional<Dimensions> dimensions() const override;
+  Work adjoint_work() const override;
+  Work accurate_adjoint_work() const override;
   bool has_feature_gram() const override { return true; }
   at::Tensor feature_gram() const override;
-  double feature_gram_flops() const override;
   bool has_sample_matrix() const override { return true; }
   SampleMatrix sample_matrix() const override;
   at::Tensor output_rows(const at::Tensor& z) const override;
@@ -58,16 +59,20 @@ class PROXPROP_API ConvTransfer final : public LinearTransfer {
   std::vector<at::Tensor> accurate_adjoint(const at::Tensor& z) const override;
   std::optional<std::vector<int64_t>> output_shape() const override;
   std::optional<Dimensions> dimensions() const override;
+  Work apply_work() const override;
+  Work accurate_adjoint_work() const override;
   bool has_feature_gram() const override { return true; }
   at::Tensor feature_gram() const override;
-  double feature_gram_flops() const override;
+  Work feature_gram_work() const override;
+  double feature_gram_bytes() const override;
   bool has_sample_matrix() const override { return true; }
   SampleMatrix sample_matrix() const override;
   double sample_matrix_bytes() const override;
   at::Tensor output_rows(const at::Tensor& z) const override;
   at::Tensor output_from_rows(const at::Tensor& rows) const override;
   at::Tensor sample_gram() const override;
-  double sample_gram_flops() const override;
+  Work sample_gram_work() const override;
+  double sample_gram_bytes() const override;
 
  private:
   /// Whether K comes from the pixel Gram rather than from the patches.
@@ -100,17 +105,22 @@ class PROXPROP_API ConvTransposeTransfer final : public LinearTransfer {
   std::vector<at::Tensor> parameters_from_rows(at::TensorList rows) const override;
   std::optional<std::vector<int64_t>> output_shape() const override;
   std::optional<Dimensions> dimensions() const override;
-  double apply_flops() const override;
+  Work apply_work() const override;
+  Work accurate_adjoint_work() const override;
   bool has_feature_gram() const override { return true; }
   at::Tensor feature_gram() const override;
-  double feature_gram_flops() const override;
+  std::vector<GramBlock> feature_gram_blocks() const override;
+  std::vector<int64_t> feature_block_sizes() const override;
+  Work feature_gram_work() const override;
+  double feature_gram_bytes() const override;
   bool has_sample_matrix() const override { return true; }
   SampleMatrix sample_matrix() const override;
   double sample_matrix_bytes() const override;
   at::Tensor output_rows(const at::Tensor& z) const override;
   at::Tensor output_from_rows(const at::Tensor& rows) const override;
   at::Tensor sample_gram() const override;
-  double sample_gram_flops() const override;
+  Work sample_gram_work() const override;
+  double sample_gram_bytes() const override;
 
  private:
   at::Tensor input_;
@@ -154,10 +164,13 @@ class PROXPROP_API StackedTransfer final : public LinearTransfer {
   std::optional<Dimensions> dimensions() const override;
   std::vector<at::Tensor> parameter_rows(at::TensorList theta) const override;
   std::vector<at::Tensor> parameters_from_rows(at::TensorList rows) const override;
-  double apply_flops() const override;
+  Work apply_work() const override;
+  Work adjoint_work() const override;
+  Work accurate_adjoint_work() const override;
   bool has_feature_gram() const override;
   at::Tensor feature_gram() const override;
-  double feature_gram_flops() const override;
+  Work feature_gram_work() const override;
+  double feature_gram_bytes() const override;
   bool has_sample_matrix() const override;
   SampleMatrix sample_matrix() const override;
   double sample_matrix_bytes() const override;
