@@ -244,6 +244,20 @@ Problem describe(const LinearTransfer& transfer, const ProximalOptions& options,
   return problem;
 }
 
+Problem shared(Problem own, int64_t ranks, int64_t rows) {
+  own.ranks = ranks;
+  if (own.dimensions) {
+    const auto count = double(ranks), all = double(rows);
+    own.dimensions->rows = rows;
+    own.sample_matrix_bytes *= count;
+    // Each rank computes its rows of K in full, not half of K; factors are of the whole Gram.
+    own.sample_gram_work = product_work(Kernel::product64, all / count, double(own.dimensions->columns), all);
+    own.sample_gram_work *= double(own.dimensions->groups);
+    own.feature_blocks = {own.dimensions->columns};
+  }
+  return own;
+}
+
 Plan plan(const Problem& problem) {
   Plan result;
   if (std::holds_alternative<Gradient>(problem.solver)) {

@@ -177,20 +177,7 @@ Agreement agree(
     problem.rates.costs[i] = at[0][first_rate + int64_t(i)];
   }
   Ranks ranks(communicator, std::move(rows));
-  problem.ranks = communicator.size();
-  if (problem.dimensions) {
-    const auto count = double(communicator.size());
-    const auto all_rows = double(ranks.rows());
-    problem.dimensions->rows = ranks.rows();
-    problem.sample_matrix_bytes *= count;
-    // Each rank computes its rows of K in full, not half of K; factors are of the whole Gram.
-    problem.sample_gram_work = Work();
-    problem.sample_gram_work[Kernel::product64] = 2 * all_rows / count * all_rows *
-                                                  double(problem.dimensions->columns) *
-                                                  double(problem.dimensions->groups);
-    problem.feature_blocks = {problem.dimensions->columns};
-  }
-  return {std::move(problem), std::move(ranks)};
+  return {shared(std::move(problem), communicator.size(), ranks.rows()), std::move(ranks)};
 }
 
 }  // namespace proxprop

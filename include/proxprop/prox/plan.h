@@ -51,6 +51,10 @@ struct Plan {
 PROXPROP_API Problem
 describe(const LinearTransfer& transfer, const ProximalOptions& options, at::Device device = at::kCPU);
 
+/// The problem of a rank, of which there are `ranks` with `rows` rows in all: what it does and sends when all take one
+/// step together. `own` is its problem alone.
+PROXPROP_API Problem shared(Problem own, int64_t ranks, int64_t rows);
+
 /// Picks the cheapest possible route that fits the memory limit, or the one that needs the least where none fits.
 /// `Cholesky` goes by a Gram where there is one: conjugate gradients to convergence are only as accurate as the
 /// condition number lets them be. Deterministic in its arguments. Beside `RouteCost::bytes` steps keep scratch memory
