@@ -89,9 +89,9 @@ class Preconditioner:
     ------
     ValueError
         For invalid options or an unknown key in `groups`.
-    TypeError
-        For a model inside of `DistributedDataParallel` or FSDP: the mean of the ranks' directions is not the direction
-        of the whole batch.
+    RuntimeError
+        In a process group of several ranks (also from `step`): the mean of their directions is not the direction of
+        the whole batch.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class Preconditioner:
         groups: Sequence[Mapping[str, Any]] = (),
         grad_scaler: GradScaler | None = None,
     ) -> None:
-        _refuse_data_parallel(model)
+        _refuse_several_ranks()
         self.steps = 0
         self._grad_scaler = grad_scaler
         self._layers: dict[int, _Layer] = {}
@@ -137,6 +137,7 @@ class Preconditioner:
         Layers that no backward pass reached keep their gradient. Raises RuntimeError where the sizes of the uses do
         not belong together.
         """
+        _refuse_several_ranks()
         scale = self._grad_scaler.get_scale() if self._grad_scaler is not None else 1.0
         stepping = [layer for layer in self._layers.values() if layer.uses and layer.has_gradient]
         directions = solve([layer.problem(self.steps) for layer in stepping])
@@ -184,13 +185,16 @@ class Preconditioner:
                 layer.tau_theta = state["tau_theta"][name]
 
 
-def _refuse_data_parallel(model: Module) -> None:
-    for module in model.modules():
-        if type(module).__name__ in ("DistributedDataParallel", "FullyShardedDataParallel", "FSDPModule"):
-            raise TypeError(
-                f"proxprop: {type(module).__name__} averages gradients over ranks, and the mean of their directions is "
-                "not the direction of the whole batch; there is no data-parallel Preconditioner yet"
-            )
+def _refuse_several_ranks() -> None:
+    if (
+        torch.distributed.is_available()
+        and torch.distributed.is_initialized()
+        and torch.distributed.get_world_size() > 1
+    ):
+        raise RuntimeError(
+            "proxprop: there is no data-parallel Preconditioner yet: each rank would take the direction of its own "
+            "samples, and neither those nor their mean are the direction of the whole batch"
+        )
 
 
 def _options_of_modules(defaults: Mapping[str, Any], groups: Sequence[Mapping[str, Any]]) -> dict[int, dict[str, Any]]:

@@ -8,6 +8,7 @@ from torch import nn
 import proxprop
 
 BFLOAT16 = 2.0**-8
+FLOAT16 = 2.0**-10
 
 
 @pytest.mark.parametrize("compiled", [False, True])
@@ -49,3 +50,29 @@ def test_linear_map_under_autocast():
         z = layer(torch.randn(32, 16, requires_grad=True))
     z.float().square().sum().backward()
     assert z.dtype == torch.bfloat16 and layer.module.weight.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "ours, arguments, size",
+    [(proxprop.nn.Linear, (16, 8), (32, 16)), (proxprop.nn.ConvTranspose2d, (4, 8, 3), (6, 4, 8, 8))],
+)
+def test_float16_with_a_grad_scaler_is_the_unscaled_step(ours, arguments, size):
+    """V is linear in the gradient: the scaler's factor goes in, and unscaling takes it out."""
+    layer, reference = (ours(*arguments, tau_theta=0.1) for _ in range(2))
+    reference.load_state_dict(layer.state_dict())
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    a = torch.randn(size)
+    with torch.autocast("cpu", torch.float16):
+        z = layer(a)
+        loss = z.float().square().mean()
+    assert z.dtype == torch.float16
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    reference(a).square().mean().backward()
+    parameters = zip(layer.parameters(), reference.parameters(), strict=True)
+    assert all(relative_error(mine.grad, theirs.grad) < 20 * FLOAT16 for mine, theirs in parameters)
+    nn.utils.clip_grad_norm_(layer.parameters(), 1.0)
+    before = layer.weight.detach().clone()
+    scaler.step(optimizer)
+    assert not torch.equal(before, layer.weight)

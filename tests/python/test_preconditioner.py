@@ -139,14 +139,18 @@ def test_transposed_convolutions_of_any_output_size():
     assert relative_error(gradients(model), gradients(converted)) < 1e-12
 
 
-def test_data_parallel_models_are_refused():
-    class DistributedDataParallel(nn.Module):
-        def __init__(self, module):
-            super().__init__()
-            self.module = module
+def test_several_ranks_are_refused():
+    from torch.testing._internal.distributed.fake_pg import FakeStore
 
-    with pytest.raises(TypeError, match="no data-parallel Preconditioner yet"):
-        proxprop.Preconditioner(DistributedDataParallel(network()))
+    preconditioner = proxprop.Preconditioner(network())
+    torch.distributed.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
+    try:
+        with pytest.raises(RuntimeError, match="no data-parallel Preconditioner yet"):
+            preconditioner.step()
+        with pytest.raises(RuntimeError, match="no data-parallel Preconditioner yet"):
+            proxprop.Preconditioner(network())
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 def test_groups_have_their_own_options_and_schedules():
