@@ -4,11 +4,12 @@ import copy
 import warnings
 from dataclasses import dataclass
 
+from torch.distributed import ProcessGroup
 from torch.nn import Module
 
 from proxprop._selection import PROXIMAL_CLASSES, Candidate, Filter, base_class, holds_linear_map, select
 from proxprop.nn import ProximalLayer
-from proxprop.solvers import Exact, Scaling, Solver, check_step
+from proxprop.solvers import Exact, Scaling, Solver, check_step, with_group
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def convert(
     *,
     scaling: Scaling = "sum",
     strict: bool = False,
+    process_group: ProcessGroup | None = None,
 ) -> Conversion:
     """Makes the fully connected, convolutional and attention layers of `model` proximal.
 
@@ -72,6 +74,10 @@ def convert(
         False: a deep copy is converted, and `model` stays as it is.
     strict
         Raise where a layer with a linear map cannot become proximal, rather than warn.
+    process_group
+        The ranks that take the layers' steps together, such as ``torch.distributed.group.WORLD``: with B / R samples on
+        each of R ranks the steps of one rank with all B, for the mean of the ranks' losses. For the other parameters,
+        and for equal ones at the start, wrap the model in `torch.nn.parallel.DistributedDataParallel`.
 
     Returns
     -------
@@ -93,6 +99,7 @@ def convert(
     1      LayerNorm  -     LayerNorm is not a linear layer
     2      Linear     -     output layer: its step stays explicit (eq. 8 and 12)
     """
+    solver = with_group(solver, process_group)
     check_step(tau_theta, solver, scaling)
     if not inplace:
         model = copy.deepcopy(model)

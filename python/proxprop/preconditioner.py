@@ -7,13 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
+from torch.distributed import ProcessGroup
 from torch.nn import Module, Parameter
 
 from proxprop._joint_solve import Problem, Use, solve
 from proxprop._ops import ParameterTracker
 from proxprop._selection import Filter, base_class, select
 from proxprop.nn._rows import mask_of
-from proxprop.solvers import Exact, Scaling, Solver, check_step
+from proxprop.solvers import Exact, Scaling, Solver, check_step, with_group
 
 Schedule = float | Callable[[int], float]
 
@@ -84,14 +85,16 @@ class Preconditioner:
         their submodules) and any of ``"tau_theta"``, ``"solver"``, ``"scaling"``.
     grad_scaler
         The `torch.amp.GradScaler` of the loop, whose scale is taken out of the directions.
+    process_group
+        The ranks that take the steps together, as in `proxprop.convert`; every rank calls `step` after its backward.
 
     Raises
     ------
     ValueError
         For invalid options or an unknown key in `groups`.
     RuntimeError
-        In a process group of several ranks (also from `step`): the mean of their directions is not the direction of
-        the whole batch.
+        Where there are several ranks and no `process_group` (also from `step`): the mean of their directions is not the direction of the
+        whole batch.
 
     Examples
     --------
@@ -113,8 +116,10 @@ class Preconditioner:
         filter: Filter | None = None,
         groups: Sequence[Mapping[str, Any]] = (),
         grad_scaler: GradScaler | None = None,
+        process_group: ProcessGroup | None = None,
     ) -> None:
-        _refuse_several_ranks()
+        self._together = process_group is not None
+        self._refuse_to_step_alone()
         self.steps = 0
         self._grad_scaler = grad_scaler
         self._layers: dict[int, _Layer] = {}
@@ -124,6 +129,7 @@ class Preconditioner:
         for candidate in select(model, filter):
             if candidate.taken and base_class(candidate.module) is not torch.nn.MultiheadAttention:
                 own = options.get(id(candidate.module), defaults)
+                own = {**own, "solver": with_group(own["solver"], process_group)}
                 weight = id(candidate.own_parameters[0])
                 layer = self._layers.setdefault(weight, _Layer(candidate.name, candidate.module, **own))
                 check_step(_value(layer.tau_theta, 0), layer.solver, layer.scaling)
@@ -137,7 +143,7 @@ class Preconditioner:
         Layers that no backward pass reached keep their gradient. Raises RuntimeError where the sizes of the uses do
         not belong together.
         """
-        _refuse_several_ranks()
+        self._refuse_to_step_alone()
         scale = self._grad_scaler.get_scale() if self._grad_scaler is not None else 1.0
         stepping = [layer for layer in self._layers.values() if layer.uses and layer.has_gradient]
         directions = solve([layer.problem(self.steps) for layer in stepping])
@@ -148,6 +154,13 @@ class Preconditioner:
                     parameter.grad.copy_(direction / scale)
         self.reset()
         self.steps += 1
+
+    def _refuse_to_step_alone(self) -> None:
+        if not self._together and _several_ranks():
+            raise RuntimeError(
+                "proxprop: there are several ranks: give the Preconditioner their process_group. Alone each rank would "
+                "take the direction of its own samples, and neither those nor their mean are the direction of the whole batch"
+            )
 
     def reset(self) -> None:
         """Forgets what backward passes left, where ``zero_grad(set_to_none=False)`` threw the gradients away."""
@@ -185,16 +198,10 @@ class Preconditioner:
                 layer.tau_theta = state["tau_theta"][name]
 
 
-def _refuse_several_ranks() -> None:
-    if (
-        torch.distributed.is_available()
-        and torch.distributed.is_initialized()
-        and torch.distributed.get_world_size() > 1
-    ):
-        raise RuntimeError(
-            "proxprop: there is no data-parallel Preconditioner yet: each rank would take the direction of its own "
-            "samples, and neither those nor their mean are the direction of the whole batch"
-        )
+def _several_ranks() -> bool:
+    """Whether this process is one of several in the default process group."""
+    distributed = torch.distributed
+    return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 
 
 def _options_of_modules(defaults: Mapping[str, Any], groups: Sequence[Mapping[str, Any]]) -> dict[int, dict[str, Any]]:

@@ -2,8 +2,10 @@
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
+
+from torch.distributed import ProcessGroup
 
 Coupling = Literal["per_output", "joint"]
 Scaling = Literal["sum", "mean"]
@@ -24,10 +26,15 @@ class Solver(ABC):
     memory_limit
         Bytes that the step may take beyond what backpropagation takes; routes that need more are left out unless all
         do. 0: half of the machine's memory.
+    process_group
+        Name of the process group (``group.group_name``) whose ranks take the step together: the step of one rank with
+        the samples of all. ``None``: this rank alone. `proxprop.convert` and `proxprop.Preconditioner` take the group
+        itself.
     """
 
     route: Route | None = None
     memory_limit: int = 0
+    process_group: str | None = None
 
     kind: ClassVar[str]
     keeps_state: ClassVar[bool] = False
@@ -201,12 +208,20 @@ class Gradient(Solver):
         return "gradient"
 
 
-Step = tuple[float, str, list[float], Scaling, Route | None, int]
+Step = tuple[float, str, list[float], Scaling, Route | None, int, str | None]
 
 
 def step_arguments(tau_theta: float, solver: Solver, scaling: Scaling) -> Step:
     """A step as the operators take it."""
-    return tau_theta, solver.kind, solver.arguments(), scaling, solver.route, solver.memory_limit
+    own = (tau_theta, solver.kind, solver.arguments(), scaling)
+    return (*own, solver.route, solver.memory_limit, solver.process_group)
+
+
+def with_group(solver: Solver, process_group: ProcessGroup | None) -> Solver:
+    """The solver for ranks that step together; itself without a group."""
+    if process_group is None:
+        return solver
+    return replace(solver, process_group=process_group.group_name)
 
 
 def check_step(tau_theta: float, solver: Solver, scaling: Scaling) -> None:

@@ -1,9 +1,14 @@
 #include "torch_library/step_arguments.h"
 
+#include <proxprop/distributed/process_group.h>
+
 #include <c10/util/Exception.h>
 
 #include <array>
 #include <cmath>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <utility>
 
 namespace proxprop::torch_library {
@@ -80,6 +85,18 @@ Route make_route(std::string_view name) {
   TORCH_CHECK(false, "proxprop: route must be 'sample_gram', 'feature_gram', 'matrix_free' or None, got '", name, "'");
 }
 
+// One communicator per group, so that options of the same step are equal.
+std::shared_ptr<Communicator> communicator_of(const std::string& name) {
+  static std::mutex mutex;
+  static std::map<std::string, std::shared_ptr<Communicator>> known;
+  const std::lock_guard<std::mutex> lock(mutex);
+  auto& communicator = known[name];
+  if (communicator == nullptr) {
+    communicator = process_group_communicator(name);
+  }
+  return communicator;
+}
+
 }  // namespace
 
 ProximalOptions step_options(PROXPROP_STEP_PARAMETERS, Coupling coupling) {
@@ -91,6 +108,9 @@ ProximalOptions step_options(PROXPROP_STEP_PARAMETERS, Coupling coupling) {
     options.route = make_route(*route);
   }
   options.memory_limit = memory_limit;
+  if (process_group) {
+    options.communicator = communicator_of(std::string(*process_group));
+  }
   check(options);
   return options;
 }
@@ -102,7 +122,8 @@ StepArguments kept(PROXPROP_STEP_PARAMETERS) {
       solver_arguments.vec(),
       std::string(scaling),
       route ? std::optional<std::string>(*route) : std::nullopt,
-      memory_limit};
+      memory_limit,
+      process_group ? std::optional<std::string>(*process_group) : std::nullopt};
 }
 
 }  // namespace proxprop::torch_library

@@ -14,11 +14,12 @@ namespace proxprop::torch_library {
 /// The options of a proximal step as an operator's arguments: schema text, parameters of the C++ function, and their
 /// values handed on.
 #define PROXPROP_STEP_SCHEMA \
-  "float tau_theta, str solver, float[] solver_arguments, str scaling, str? route=None, int memory_limit=0"
+  "float tau_theta, str solver, float[] solver_arguments, str scaling, str? route=None, int memory_limit=0, " \
+  "str? process_group=None"
 #define PROXPROP_STEP_PARAMETERS                                                                               \
   double tau_theta, std::string_view solver, c10::ArrayRef<double> solver_arguments, std::string_view scaling, \
-      std::optional<std::string_view> route, int64_t memory_limit
-#define PROXPROP_STEP_VALUES tau_theta, solver, solver_arguments, scaling, route, memory_limit
+      std::optional<std::string_view> route, int64_t memory_limit, std::optional<std::string_view> process_group
+#define PROXPROP_STEP_VALUES tau_theta, solver, solver_arguments, scaling, route, memory_limit, process_group
 
 /// `solver` names a kind, `solver_arguments` are its numbers in this order; NaN stands for "unset":
 ///
@@ -29,7 +30,7 @@ namespace proxprop::torch_library {
 ///     "gradient"      -
 ///
 /// `scaling` is "sum" or "mean", `route` "sample_gram", "feature_gram" or "matrix_free". A CG coupling that is unset
-/// becomes `coupling`. Throws c10::Error for unknown names, a wrong number of arguments and invalid values.
+/// becomes `coupling`. `process_group` is the name under which c10d knows the ranks that step together. Throws c10::Error for unknown names, a wrong number of arguments and invalid values.
 ProximalOptions step_options(PROXPROP_STEP_PARAMETERS, Coupling coupling);
 
 /// The same arguments, kept until backward.
@@ -40,6 +41,7 @@ struct StepArguments {
   std::string scaling;
   std::optional<std::string> route;
   int64_t memory_limit;
+  std::optional<std::string> process_group;
 };
 
 StepArguments kept(PROXPROP_STEP_PARAMETERS);

@@ -139,15 +139,15 @@ def test_transposed_convolutions_of_any_output_size():
     assert relative_error(gradients(model), gradients(converted)) < 1e-12
 
 
-def test_several_ranks_are_refused():
+def test_ranks_that_would_step_alone_are_refused():
     from torch.testing._internal.distributed.fake_pg import FakeStore
 
     preconditioner = proxprop.Preconditioner(network())
     torch.distributed.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
     try:
-        with pytest.raises(RuntimeError, match="no data-parallel Preconditioner yet"):
+        with pytest.raises(RuntimeError, match="give the Preconditioner their process_group"):
             preconditioner.step()
-        with pytest.raises(RuntimeError, match="no data-parallel Preconditioner yet"):
+        with pytest.raises(RuntimeError, match="give the Preconditioner their process_group"):
             proxprop.Preconditioner(network())
     finally:
         torch.distributed.destroy_process_group()

@@ -77,6 +77,14 @@ def test_a_rank_that_dies_ends_the_job(tmp_path: Path) -> None:
     assert "lost the others" in err or "SIGKILL" in err or "exitcode" in err
 
 
+@pytest.mark.parametrize("way", ["convert", "preconditioner"])
+def test_ranks_under_ddp_train_as_one(way: str) -> None:
+    script = str(Path(__file__).parent / "rank_of_test.py")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", script, way]
+    run = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+
+
 def test_only_train_runs_on_ranks(tmp_path: Path) -> None:
     process = start(2, "verify")
     _, err = process.communicate(timeout=120)

@@ -1,0 +1,64 @@
+"""What each process of test_ranks.py runs: trains, and compares with one process that has the whole batch."""
+
+import copy
+import sys
+
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+import proxprop
+
+STEPS, BATCH = 20, 12
+
+
+def network() -> torch.nn.Sequential:
+    torch.manual_seed(1)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(2, 4, 3, padding=1),
+        torch.nn.Tanh(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(4 * 5 * 5, 8),
+        torch.nn.Tanh(),
+        torch.nn.Linear(8, 3),
+    ).double()
+
+
+def train(model: torch.nn.Module, preconditioner: proxprop.Preconditioner | None, rank: int, size: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9)
+    share = BATCH // size
+    for _ in range(STEPS):
+        a = torch.randn(BATCH, 2, 5, 5, dtype=torch.float64, generator=generator)
+        labels = torch.randint(0, 3, (BATCH,), generator=generator)
+        own = slice(rank * share, (rank + 1) * share)
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(a[own]), labels[own]).backward()
+        if preconditioner is not None:
+            preconditioner.step()
+        optimizer.step()
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def main(way: str) -> None:
+    dist.init_process_group("gloo")
+    world = dist.group.WORLD
+    model = network()
+    alone = copy.deepcopy(model)
+    proxprop.convert(alone, 0.3)
+    expected = train(alone, None, 0, 1)
+
+    preconditioner = None
+    if way == "convert":
+        proxprop.convert(model, 0.3, process_group=world)
+    else:
+        preconditioner = proxprop.Preconditioner(model, tau_theta=0.3, process_group=world)
+    parallel = DistributedDataParallel(model)
+    result = train(parallel, preconditioner, dist.get_rank(), dist.get_world_size())
+    error = (result - expected).abs().max() / expected.abs().max()
+    assert error <= 1e-10, f"rank {dist.get_rank()}: relative error {error:.1e}"
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
