@@ -1,5 +1,7 @@
 #pragma once
-/// Everything: the proximal step (prox/), the layers (nn/).
+/// Everything: the proximal step (prox/), the layers (nn/), training on many ranks (distributed/).
+#include <proxprop/distributed/data_parallel.h>
+#include <proxprop/distributed/process_group.h>
 #include <proxprop/nn/conv.h>
 #include <proxprop/nn/conv_transpose.h>
 #include <proxprop/nn/functional.h>
