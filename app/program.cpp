@@ -110,7 +110,8 @@ int run(int argc, char** argv, const Ranks& ranks) {
     return command->run(session);
   }
   throw UsageError(
-      "a command is needed: train, compare, report, info, data, bench, verify, hessian or reproduce; see proxprop --help");
+      "a command is needed: train, compare, report, info, data, bench, verify, hessian or reproduce; see proxprop "
+      "--help");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The program as a function, for a launcher that has made a c10d process group in this process: `python -m proxprop` under
-// torchrun.
+// The program as a function, for a launcher that has made a c10d process group in this process: `python -m proxprop`
+// under torchrun.
 
 #include "app/program.h"
 

@@ -32,10 +32,7 @@ class EvaluationMode {
 }  // namespace
 
 std::optional<Evaluation> evaluate(
-    torch::nn::Sequential& model,
-    const LabelledImages& data,
-    const std::atomic<bool>* stop,
-    const Replicas& replicas) {
+    torch::nn::Sequential& model, const LabelledImages& data, const std::atomic<bool>* stop, const Replicas& replicas) {
   const int64_t records = data.records();
   if (records == 0)
     return Evaluation{};

@@ -69,8 +69,8 @@ struct RunEnd {
   double best_validation_accuracy = 0;
   int64_t best_epoch = 0;
   double test_accuracy_at_best = 0;
-  int64_t ranks = 1;              ///< that trained together
-  double bytes_per_step = 0;      ///< that rank 0 sent, of the steps of this process
+  int64_t ranks = 1;                   ///< that trained together
+  double bytes_per_step = 0;           ///< that rank 0 sent, of the steps of this process
   double gradient_bytes_per_step = 0;  ///< that it would send in plain data parallel training
 };
 

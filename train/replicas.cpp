@@ -31,8 +31,8 @@ void Replicas::check_model(const std::vector<ModelLayer>& layers) const {
     return;
   for (const ModelLayer& layer : layers) {
     require<ConfigError>(
-        !std::holds_alternative<BatchNormSpec>(layer.spec) && !std::holds_alternative<DropoutSpec>(layer.spec),
-        "with ", size(), " ranks the model cannot have batch normalization or dropout: each rank would have its own");
+        !std::holds_alternative<BatchNormSpec>(layer.spec) && !std::holds_alternative<DropoutSpec>(layer.spec), "with ",
+        size(), " ranks the model cannot have batch normalization or dropout: each rank would have its own");
   }
 }
 
@@ -45,8 +45,8 @@ void Replicas::join(torch::nn::Module& model) {
   for (const at::Tensor& parameter : model.parameters()) {
     sums[0] += parameter.detach().sum(at::kDouble);
     sums[1] += parameter.detach().abs().sum(at::kDouble);
-    gradient_bytes_ += 2.0 * static_cast<double>(size() - 1) / static_cast<double>(size()) *
-                       static_cast<double>(parameter.nbytes());
+    gradient_bytes_ +=
+        2.0 * static_cast<double>(size() - 1) / static_cast<double>(size()) * static_cast<double>(parameter.nbytes());
   }
   const at::Tensor all = communicator_->all_gather(sums);
   require<ConfigError>(

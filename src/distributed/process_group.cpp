@@ -38,8 +38,8 @@ class ProcessGroupCommunicator final : public Communicator {
     } catch (const std::exception& error) {
       const std::string reason = error.what();
       TORCH_CHECK(
-          false, "proxprop: rank ", rank(), " of ", size(), " lost the others: a rank has ended, or did not answer in time (",
-          reason.substr(0, reason.find('\n')), ")");
+          false, "proxprop: rank ", rank(), " of ", size(),
+          " lost the others: a rank has ended, or did not answer in time (", reason.substr(0, reason.find('\n')), ")");
     }
   }
 

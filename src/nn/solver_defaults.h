@@ -17,9 +17,9 @@ inline Solver with_coupling(Solver solver, Coupling coupling) {
 /// The proximal step that a layer's options ask for.
 template <typename LayerOptions>
 ProximalOptions step_options(const LayerOptions& options, Coupling coupling) {
-  return {
-      options.tau_theta(), with_coupling(options.solver(), coupling), options.scaling(), options.route(),
-      options.memory_limit(), options.communicator()};
+  return {options.tau_theta(),    with_coupling(options.solver(), coupling),
+          options.scaling(),      options.route(),
+          options.memory_limit(), options.communicator()};
 }
 
 template <typename LayerOptions>

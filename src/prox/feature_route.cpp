@@ -43,11 +43,7 @@ class FeatureSpace final : public CgSpace {
 
 // V [groups, O, d].
 at::Tensor exact_direction(
-    const LinearTransfer& transfer,
-    const Ranks& ranks,
-    const at::Tensor& gradient,
-    double beta,
-    StepSummary& summary) {
+    const LinearTransfer& transfer, const Ranks& ranks, const at::Tensor& gradient, double beta, StepSummary& summary) {
   const auto right = gradient.transpose(1, 2);
   if (gradient.is_cpu() && ranks.alone() && transfer.feature_block_sizes().size() > 1) {
     const auto solution =
@@ -75,10 +71,10 @@ ProximalStep feature_route(const LinearTransfer& transfer, const at::Tensor& gra
         transfer, ranks, gradient.to(grad_output.scalar_type()), request.beta, *running, *request.saved, step.summary);
   } else if (const auto* amortized = std::get_if<AmortizedCholesky>(&request.solver);
              amortized != nullptr && amortizing_pays(*transfer.dimensions(), ranks.rows(), *amortized)) {
-    direction =
-        amortized_solve(
-            ranks.feature_gram(transfer), gradient.transpose(1, 2), request.beta, *amortized, *request.saved, step.summary)
-            .transpose(1, 2);
+    direction = amortized_solve(
+                    ranks.feature_gram(transfer), gradient.transpose(1, 2), request.beta, *amortized, *request.saved,
+                    step.summary)
+                    .transpose(1, 2);
   } else if (is_exact(request.solver)) {
     direction = exact_direction(transfer, ranks, gradient, request.beta, step.summary);
   } else {

@@ -1,7 +1,7 @@
 #pragma once
-// Half of a symmetric matrix, for sending: rectangular full packed form (Gustavson, Wasniewski, Dongarra and Langou, ACM
-// TOMS 2010). With n = 2k and L = [L11 0; L21 L22] the rectangle [n + 1, k] holds L11 and L21 below its diagonal, and
-// the transposed L22 on and above it.
+// Half of a symmetric matrix, for sending: rectangular full packed form (Gustavson, Wasniewski, Dongarra and Langou,
+// ACM TOMS 2010). With n = 2k and L = [L11 0; L21 L22] the rectangle [n + 1, k] holds L11 and L21 below its diagonal,
+// and the transposed L22 on and above it.
 
 #include <ATen/core/Tensor.h>
 

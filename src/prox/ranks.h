@@ -57,7 +57,8 @@ struct Agreement {
   Ranks ranks;
 };
 
-/// One small message, by way of `device`. Throws c10::Error on all ranks where their options or parameter shapes differ.
+/// One small message, by way of `device`. Throws c10::Error on all ranks where their options or parameter shapes
+/// differ.
 Agreement agree(
     Communicator& communicator,
     const LinearTransfer& transfer,

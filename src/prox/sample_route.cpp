@@ -6,8 +6,8 @@
 // The inverse is applied to the smaller of g [S, O] and A [S, d]. A column of ones in A (the bias) adds one to all
 // entries of K.
 //
-// Where ranks share the rows, all have K, and each takes its own rows of g~ to its own weight gradient; the direction is
-// the sum of these.
+// Where ranks share the rows, all have K, and each takes its own rows of g~ to its own weight gradient; the direction
+// is the sum of these.
 
 #include "prox/conjugate_gradient.h"
 #include "prox/dense_product.h"
@@ -46,9 +46,9 @@ std::vector<at::Tensor> product_with_samples(
   return transfer.parameters_from_rows(parts);
 }
 
-// This rank's rows of (beta I + K)^-1 as an operator on `columns` columns of a dtype. Float32 columns that are many go through the inverse,
-// formed in float64 and rounded once: its product then runs at the speed of a GEMM, and the direction has relative
-// error 2e-6 to 6e-6 at the paper's layers. Few columns, or float64 ones, go through the factor.
+// This rank's rows of (beta I + K)^-1 as an operator on `columns` columns of a dtype. Float32 columns that are many go
+// through the inverse, formed in float64 and rounded once: its product then runs at the speed of a GEMM, and the
+// direction has relative error 2e-6 to 6e-6 at the paper's layers. Few columns, or float64 ones, go through the factor.
 class InverseOperator {
  public:
   InverseOperator(at::Tensor gram, double beta, int64_t columns, at::ScalarType dtype, const Ranks& ranks)
@@ -99,8 +99,9 @@ class InverseOperator {
 struct SampleProblem {
   const LinearTransfer& transfer;
   const Ranks& ranks;
-  at::Tensor rows;                      ///< g of all ranks, [groups, S, O / groups]
-  std::optional<SampleMatrix> samples;  ///< A of all ranks where K needed it; this rank alone makes it when it is asked for
+  at::Tensor rows;  ///< g of all ranks, [groups, S, O / groups]
+  std::optional<SampleMatrix>
+      samples;  ///< A of all ranks where K needed it; this rank alone makes it when it is asked for
 
   bool outputs_are_fewer() const { return rows.size(-1) <= transfer.dimensions()->columns; }
   SampleMatrix all_samples() const { return samples ? *samples : transfer.sample_matrix(); }

@@ -53,8 +53,8 @@ at::Tensor linear_autograd(
   auto direction = [step = kept(PROXPROP_STEP_VALUES)](
                        const at::Tensor& a, const at::Tensor& g, const at::Tensor& parameter, bool w, bool b) {
     return linear_direction.call(
-        {a}, {g}, w, b, step.tau_theta, step.solver, step.solver_arguments, step.scaling, step.route, step.memory_limit, step.process_group,
-        parameter, std::nullopt);
+        {a}, {g}, w, b, step.tau_theta, step.solver, step.solver_arguments, step.scaling, step.route, step.memory_limit,
+        step.process_group, parameter, std::nullopt);
   };
   return single_use(autograd::linear_function(), std::move(direction), input, weight, bias);
 }

@@ -13,7 +13,7 @@ namespace proxprop::torch_library {
 
 /// The options of a proximal step as an operator's arguments: schema text, parameters of the C++ function, and their
 /// values handed on.
-#define PROXPROP_STEP_SCHEMA \
+#define PROXPROP_STEP_SCHEMA                                                                                  \
   "float tau_theta, str solver, float[] solver_arguments, str scaling, str? route=None, int memory_limit=0, " \
   "str? process_group=None"
 #define PROXPROP_STEP_PARAMETERS                                                                               \
@@ -30,7 +30,8 @@ namespace proxprop::torch_library {
 ///     "gradient"      -
 ///
 /// `scaling` is "sum" or "mean", `route` "sample_gram", "feature_gram" or "matrix_free". A CG coupling that is unset
-/// becomes `coupling`. `process_group` is the name under which c10d knows the ranks that step together. Throws c10::Error for unknown names, a wrong number of arguments and invalid values.
+/// becomes `coupling`. `process_group` is the name under which c10d knows the ranks that step together. Throws
+/// c10::Error for unknown names, a wrong number of arguments and invalid values.
 ProximalOptions step_options(PROXPROP_STEP_PARAMETERS, Coupling coupling);
 
 /// The same arguments, kept until backward.

@@ -79,8 +79,8 @@ void expect_ranks_train_as_one(const Solver& solver, int64_t count, at::ScalarTy
   ThreadRanks(count).run([&](const std::shared_ptr<Communicator>& communicator) {
     const auto rank = communicator->rank();
     const auto share = (batch + count - 1) / count;
-    results[rank] = trained(
-        models[rank], data, std::min(batch, rank * share), std::min(batch, (rank + 1) * share), communicator);
+    results[rank] =
+        trained(models[rank], data, std::min(batch, rank * share), std::min(batch, (rank + 1) * share), communicator);
   });
   for (const auto& result : results) {
     EXPECT_TRUE(at::equal(result, results.front()));

@@ -86,8 +86,7 @@ TEST_P(Ranks, DivideTheGramByAllRowsWithMeanScaling) {
   const auto rows = double(shared.all.transfer->dimensions()->rows);
   const auto reference = dense_direction(*shared.all.transfer, shared.all.grad_output, 0.7, rows);
   for (const auto route : {Route::sample_gram, Route::feature_gram, Route::matrix_free}) {
-    expect_all_equal(
-        directions(shared, {0.7, Cholesky{}, Scaling::mean, route}), reference, bound, to_string(route));
+    expect_all_equal(directions(shared, {0.7, Cholesky{}, Scaling::mean, route}), reference, bound, to_string(route));
   }
 }
 
@@ -96,8 +95,8 @@ TEST_P(Ranks, IterateAsOneRankDoes) {
   for (const auto coupling : {Coupling::joint, Coupling::per_output}) {
     for (const int64_t iterations : {1, 3, 5}) {
       const ConjugateGradient cg{iterations, 0.0, coupling};
-      const auto reference = proximal_direction(
-          *shared.all.transfer, shared.all.grad_output, {0.5, cg, Scaling::sum, Route::matrix_free});
+      const auto reference =
+          proximal_direction(*shared.all.transfer, shared.all.grad_output, {0.5, cg, Scaling::sum, Route::matrix_free});
       for (const auto route : {Route::sample_gram, Route::feature_gram, Route::matrix_free}) {
         expect_all_equal(
             directions(shared, {0.5, cg, Scaling::sum, route}), flatten(reference.direction), bound,
@@ -128,8 +127,9 @@ TEST_P(Ranks, SeeTheResidualOfAllRows) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    AllTransfers, Ranks, ::testing::ValuesIn(transfer_cases()), [](const auto& each) { return each.param.name; });
+INSTANTIATE_TEST_SUITE_P(AllTransfers, Ranks, ::testing::ValuesIn(transfer_cases()), [](const auto& each) {
+  return each.param.name;
+});
 
 TransferCase dense_case(std::vector<int64_t> size, int64_t outputs) {
   return {"", [=](at::ScalarType t, int64_t v) { return make_dense(size, outputs, {}, t, v); }};
@@ -187,7 +187,9 @@ TEST(RanksTogether, SolversThatKeepStateGoOnAlike) {
     SolverState alone;
     std::vector<SolverState> states(2);
     for (int64_t step = 0; step < 4; ++step) {
-      const TransferCase rows{"", [=](at::ScalarType t, int64_t v) { return make_dense({90, 6}, 1, {}, t, v + 2 * step); }};
+      const TransferCase rows{"", [=](at::ScalarType t, int64_t v) {
+                                return make_dense({90, 6}, 1, {}, t, v + 2 * step);
+                              }};
       const auto shared = share(rows, 2);
       const ProximalOptions options{0.5, solver, Scaling::sum, Route::feature_gram};
       const auto reference = proximal_direction(*shared.all.transfer, shared.all.grad_output, options, &alone);
@@ -195,8 +197,7 @@ TEST(RanksTogether, SolversThatKeepStateGoOnAlike) {
         auto own = options;
         own.communicator = communicator;
         const auto& part = shared.parts[communicator->rank()];
-        const auto result =
-            proximal_direction(*part.transfer, part.grad_output, own, &states[communicator->rank()]);
+        const auto result = proximal_direction(*part.transfer, part.grad_output, own, &states[communicator->rank()]);
         EXPECT_LE(relative_error(flatten(result.direction) * 2, flatten(reference.direction)), 1e-9)
             << to_string(solver) << ", step " << step;
         EXPECT_EQ(result.summary.renewed, reference.summary.renewed);

@@ -41,7 +41,11 @@ inline TransferInstance make_dense(
 }
 
 inline TransferInstance make_conv(
-    std::vector<int64_t> input_size, ConvGeometry geometry, Trained trained, at::ScalarType dtype, int64_t variant = 0) {
+    std::vector<int64_t> input_size,
+    ConvGeometry geometry,
+    Trained trained,
+    at::ScalarType dtype,
+    int64_t variant = 0) {
   at::manual_seed(2 + 10 * variant);
   if (input_size.size() > 1) {
     input_size[0] += variant;
@@ -57,7 +61,11 @@ inline TransferInstance make_conv(
 }
 
 inline TransferInstance make_conv_transpose(
-    std::vector<int64_t> input_size, ConvTransposeGeometry geometry, Trained trained, at::ScalarType dtype, int64_t variant = 0) {
+    std::vector<int64_t> input_size,
+    ConvTransposeGeometry geometry,
+    Trained trained,
+    at::ScalarType dtype,
+    int64_t variant = 0) {
   at::manual_seed(3 + 10 * variant);
   if (input_size.size() > 1) {
     input_size[0] += variant;
@@ -78,7 +86,8 @@ inline TransferInstance stacked(const TransferInstance& a, const TransferInstanc
 inline std::vector<TransferCase> transfer_cases() {
   std::vector<TransferCase> cases;
   const auto dense = [&](std::string name, std::vector<int64_t> size, int64_t outputs, Trained trained = {}) {
-    cases.push_back({"Linear" + name, [=](at::ScalarType t, int64_t v) { return make_dense(size, outputs, trained, t, v); }});
+    cases.push_back(
+        {"Linear" + name, [=](at::ScalarType t, int64_t v) { return make_dense(size, outputs, trained, t, v); }});
   };
   dense("FewSamples", {4, 9}, 5);
   dense("ManySamples", {20, 6}, 3);
@@ -91,7 +100,8 @@ inline std::vector<TransferCase> transfer_cases() {
   dense("OnlyFeatures", {7}, 3);
 
   const auto conv = [&](std::string name, std::vector<int64_t> size, ConvGeometry geometry, Trained trained = {}) {
-    cases.push_back({"Conv" + name, [=](at::ScalarType t, int64_t v) { return make_conv(size, geometry, trained, t, v); }});
+    cases.push_back(
+        {"Conv" + name, [=](at::ScalarType t, int64_t v) { return make_conv(size, geometry, trained, t, v); }});
   };
   conv("Same5x5", {2, 3, 8, 7}, {4, {5, 5}, {1, 1}, {2, 2}, {1, 1}, 1});
   conv("Valid3x3", {3, 2, 6, 5}, {3, {3, 3}, {1, 1}, {0, 0}, {1, 1}, 1});
@@ -114,8 +124,9 @@ inline std::vector<TransferCase> transfer_cases() {
 
   const auto transposed = [&](std::string name, std::vector<int64_t> size, ConvTransposeGeometry geometry,
                               Trained trained = {}) {
-    cases.push_back(
-        {"ConvTranspose" + name, [=](at::ScalarType t, int64_t v) { return make_conv_transpose(size, geometry, trained, t, v); }});
+    cases.push_back({"ConvTranspose" + name, [=](at::ScalarType t, int64_t v) {
+                       return make_conv_transpose(size, geometry, trained, t, v);
+                     }});
   };
   transposed("Doubling", {2, 3, 4, 3}, {{2, {4, 4}, {2, 2}, {1, 1}, {1, 1}, 1}, {0, 0}});
   transposed("OutputPadded", {2, 2, 4, 3}, {{3, {3, 3}, {2, 2}, {1, 0}, {1, 1}, 1}, {1, 1}});
@@ -137,10 +148,11 @@ inline std::vector<TransferCase> transfer_cases() {
   cases.push_back({"StackedLinear", [](at::ScalarType t, int64_t v) {
                      return stacked(make_dense({3, 6}, 4, {}, t, v), make_dense({5, 6}, 4, {}, t, v));
                    }});
-  cases.push_back({"StackedConvOfTwoSizes", [](at::ScalarType t, int64_t v) {
-                     const ConvGeometry geometry{3, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1};
-                     return stacked(make_conv({2, 2, 5, 4}, geometry, {}, t, v), make_conv({1, 2, 7, 6}, geometry, {}, t, v));
-                   }});
+  cases.push_back(
+      {"StackedConvOfTwoSizes", [](at::ScalarType t, int64_t v) {
+         const ConvGeometry geometry{3, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1};
+         return stacked(make_conv({2, 2, 5, 4}, geometry, {}, t, v), make_conv({1, 2, 7, 6}, geometry, {}, t, v));
+       }});
   cases.push_back({"StackedConvTransposeOfTwoSizes", [](at::ScalarType t, int64_t v) {
                      const ConvGeometry geometry{4, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 2};
                      return stacked(

@@ -25,14 +25,15 @@ namespace proxprop {
 /// alone again. Parameters must be the same on all ranks already, as after the same seed.
 PROXPROP_API void join(torch::nn::Module& module, const std::shared_ptr<Communicator>& communicator);
 
-/// The parameters of `module` to which no proximal layer gives the direction of all ranks: those of other layers, and of
-/// proximal ones whose solver is `Gradient`.
+/// The parameters of `module` to which no proximal layer gives the direction of all ranks: those of other layers, and
+/// of proximal ones whose solver is `Gradient`.
 PROXPROP_API std::vector<at::Tensor> explicit_parameters(const torch::nn::Module& module);
 
 /// The mean over the ranks in place of every tensor, in one message per dtype.
 PROXPROP_API void average(const std::vector<at::Tensor>& tensors, Communicator& communicator);
 
-/// `average` of the gradients of `parameters`; one that is undefined counts as zero, as it may be defined on other ranks.
+/// `average` of the gradients of `parameters`; one that is undefined counts as zero, as it may be defined on other
+/// ranks.
 PROXPROP_API void average_gradients(const std::vector<at::Tensor>& parameters, Communicator& communicator);
 
 }  // namespace proxprop

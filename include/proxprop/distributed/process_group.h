@@ -14,8 +14,8 @@ class ProcessGroup;
 
 namespace proxprop {
 
-/// A communicator over the ranks of a c10d process group (Gloo, NCCL). Its calls return when the result is there, as far
-/// as the backend tells the host; they throw what the backend throws, among it that a rank is gone or the group's
+/// A communicator over the ranks of a c10d process group (Gloo, NCCL). Its calls return when the result is there, as
+/// far as the backend tells the host; they throw what the backend throws, among it that a rank is gone or the group's
 /// timeout has passed.
 PROXPROP_API std::shared_ptr<Communicator> process_group_communicator(c10::intrusive_ptr<c10d::ProcessGroup> group);
 

@@ -10,8 +10,8 @@
 namespace proxprop {
 
 /// What ranks that take one proximal step together need of each other: two collectives. Every rank calls the same ones
-/// in the same order, as in c10d. `process_group_communicator` (distributed/process_group.h) makes one of a c10d process
-/// group; a subclass may be anything else that sums and gathers.
+/// in the same order, as in c10d. `process_group_communicator` (distributed/process_group.h) makes one of a c10d
+/// process group; a subclass may be anything else that sums and gathers.
 class PROXPROP_API Communicator {
  public:
   virtual ~Communicator() = default;
@@ -24,8 +24,8 @@ class PROXPROP_API Communicator {
   /// [size, *sizes]: the contiguous `tensor` of every rank, of one shape and dtype on all.
   at::Tensor all_gather(const at::Tensor& tensor);
 
-  /// Bytes that this rank has sent since construction, by collectives that send as little as can be: 2 (R - 1) / R times
-  /// the tensor for a sum over R ranks (rings), R - 1 times it for a gather.
+  /// Bytes that this rank has sent since construction, by collectives that send as little as can be: 2 (R - 1) / R
+  /// times the tensor for a sum over R ranks (rings), R - 1 times it for a gather.
   int64_t bytes_sent() const { return bytes_sent_.load(); }
   int64_t collectives() const { return collectives_.load(); }
 

@@ -101,9 +101,9 @@ struct ProximalOptions {
   /// Bytes that the step may take beyond what backpropagation takes; the planner leaves out routes that need more,
   /// unless all do. 0: half of the machine's memory on the CPU, no limit elsewhere.
   int64_t memory_limit = 0;
-  /// Ranks that take the step together: the direction is the one for the samples of all ranks, and for the mean of their
-  /// losses, as in data parallel training. Every rank gets the same direction and must take the same steps in the same
-  /// order; how many samples each has may differ. Null: this rank alone.
+  /// Ranks that take the step together: the direction is the one for the samples of all ranks, and for the mean of
+  /// their losses, as in data parallel training. Every rank gets the same direction and must take the same steps in the
+  /// same order; how many samples each has may differ. Null: this rank alone.
   std::shared_ptr<Communicator> communicator = nullptr;
   bool operator==(const ProximalOptions&) const = default;
 };
