@@ -36,7 +36,8 @@ at::Tensor linear_forward(
     c10::ArrayRef<double>,
     std::string_view,
     std::optional<std::string_view>,
-    int64_t) {
+    int64_t,
+    std::optional<std::string_view>) {
   return at::linear(input, weight, bias);
 }
 
@@ -69,7 +70,8 @@ at::Tensor conv_forward(
     c10::ArrayRef<double>,
     std::string_view,
     std::optional<std::string_view>,
-    int64_t) {
+    int64_t,
+    std::optional<std::string_view>) {
   const auto function = conv_arguments_of(weight, PROXPROP_CONV_VALUES).function();
   return function->forward(input, bias ? std::vector{weight, *bias} : std::vector{weight});
 }
