@@ -181,12 +181,7 @@ Directions linear_direction_meta(
     at::TensorList grad_outputs,
     bool weight,
     bool bias,
-    double,
-    std::string_view,
-    c10::ArrayRef<double>,
-    std::string_view,
-    std::optional<std::string_view>,
-    int64_t,
+    PROXPROP_STEP_TYPES,
     const std::optional<at::Tensor>&,
     const std::optional<ParameterTrackerPtr>&) {
   const auto outputs = grad_outputs[0].sym_size(-1);
@@ -205,12 +200,7 @@ Directions conv_direction_meta(
     int64_t groups,
     bool weight,
     bool bias,
-    double,
-    std::string_view,
-    c10::ArrayRef<double>,
-    std::string_view,
-    std::optional<std::string_view>,
-    int64_t,
+    PROXPROP_STEP_TYPES,
     const std::optional<at::Tensor>&,
     const std::optional<ParameterTrackerPtr>&) {
   const auto channels = inputs[0].sym_size(1);

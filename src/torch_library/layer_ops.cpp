@@ -31,13 +31,7 @@ at::Tensor linear_forward(
     const at::Tensor& input,
     const at::Tensor& weight,
     const std::optional<at::Tensor>& bias,
-    double,
-    std::string_view,
-    c10::ArrayRef<double>,
-    std::string_view,
-    std::optional<std::string_view>,
-    int64_t,
-    std::optional<std::string_view>) {
+    PROXPROP_STEP_TYPES) {
   return at::linear(input, weight, bias);
 }
 
@@ -65,13 +59,7 @@ at::Tensor conv_forward(
     const at::Tensor& weight,
     const std::optional<at::Tensor>& bias,
     PROXPROP_CONV_PARAMETERS,
-    double,
-    std::string_view,
-    c10::ArrayRef<double>,
-    std::string_view,
-    std::optional<std::string_view>,
-    int64_t,
-    std::optional<std::string_view>) {
+    PROXPROP_STEP_TYPES) {
   const auto function = conv_arguments_of(weight, PROXPROP_CONV_VALUES).function();
   return function->forward(input, bias ? std::vector{weight, *bias} : std::vector{weight});
 }

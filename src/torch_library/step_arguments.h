@@ -11,14 +11,17 @@
 
 namespace proxprop::torch_library {
 
-/// The options of a proximal step as an operator's arguments: schema text, parameters of the C++ function, and their
-/// values handed on.
+/// The options of a proximal step as an operator's arguments: schema text, parameters of the C++ function, their
+/// types alone, and their values handed on.
 #define PROXPROP_STEP_SCHEMA                                                                                  \
   "float tau_theta, str solver, float[] solver_arguments, str scaling, str? route=None, int memory_limit=0, " \
   "str? process_group=None"
 #define PROXPROP_STEP_PARAMETERS                                                                               \
   double tau_theta, std::string_view solver, c10::ArrayRef<double> solver_arguments, std::string_view scaling, \
       std::optional<std::string_view> route, int64_t memory_limit, std::optional<std::string_view> process_group
+#define PROXPROP_STEP_TYPES                                                                                    \
+  double, std::string_view, c10::ArrayRef<double>, std::string_view, std::optional<std::string_view>, int64_t, \
+      std::optional<std::string_view>
 #define PROXPROP_STEP_VALUES tau_theta, solver, solver_arguments, scaling, route, memory_limit, process_group
 
 /// `solver` names a kind, `solver_arguments` are its numbers in this order; NaN stands for "unset":

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-SETTING = ["--hidden", "20,12", "--train-size", "301", "--batch-size", "50", "--epochs", "2", "--dtype", "float64", "--threads", "1"]
+SETTING = ["--hidden", "20,12", "--train-size", "304", "--batch-size", "50", "--epochs", "2", "--dtype", "float64", "--threads", "1"]
 CONV = ["--layers", "conv 4 3 padding=1,relu,max_pool 2,flatten,linear 9,relu", "--train-size", "90", "--batch-size", "30"]
 
 
