@@ -1,11 +1,14 @@
 #include "app/method_label.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace proxprop::app {
 
 std::optional<MethodLabel> parse_method_label(std::string_view text) {
-  if (text == "backprop" || text == "exact" || text == "cg" || text == "lab")
+  constexpr std::array names = {"backprop", "exact", "cg", "amortized", "running_gram", "lab"};
+  if (std::find(names.begin(), names.end(), text) != names.end())
     return MethodLabel{std::string(text)};
   if (!text.starts_with("cg"))
     return std::nullopt;

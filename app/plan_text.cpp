@@ -2,6 +2,7 @@
 
 #include "app/text_table.h"
 #include "train/records/config_json.h"
+#include "train/records/number_text.h"
 
 #include <nlohmann/json.hpp>
 
@@ -51,13 +52,17 @@ std::string percent(double fraction) {
 }  // namespace
 
 std::string costs_table(const std::vector<train::RouteMeasurement>& costs) {
-  std::vector<std::vector<std::string>> rows = {{"layer", "route", "", "extra MB", "estimated", "measured"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"layer", "route", "", "extra MB", "estimated", "calibrated", "measured"}};
   for (const train::RouteMeasurement& cost : costs) {
     rows.push_back(
         {cost.layer, cost.route, cost.chosen ? "chosen" : (cost.fits ? "" : "too large"),
-         std::to_string(int64_t(cost.bytes / 1e6)), percent(cost.estimated), percent(cost.measured)});
+         std::to_string(int64_t(cost.bytes / 1e6)), percent(cost.estimated), percent(cost.calibrated),
+         percent(cost.measured)});
   }
-  return text_table(rows, {3, 4, 5}) + "\nCost beyond plain backpropagation through the layer.\n";
+  return text_table(rows, {3, 4, 5, 6}) +
+         "\nCost beyond plain backpropagation through the layer: estimated by fixed weights, and by the rates that\n"
+         "`proxprop info --calibrate` measures on a machine; measured on a random batch.\n";
 }
 
 train::Json costs_json(const std::vector<train::RouteMeasurement>& costs) {
@@ -70,9 +75,22 @@ train::Json costs_json(const std::vector<train::RouteMeasurement>& costs) {
          {"fits", cost.fits},
          {"bytes", cost.bytes},
          {"estimated", cost.estimated},
+         {"calibrated", std::isnan(cost.calibrated) ? train::Json() : train::Json(cost.calibrated)},
          {"measured", std::isnan(cost.measured) ? train::Json() : train::Json(cost.measured)}});
   }
   return list;
+}
+
+std::string rates_table(const Rates& rates) {
+  std::vector<std::vector<std::string>> rows = {{"kernel", "rate", ""}};
+  for (std::size_t i = 0; i < kernel_count; ++i) {
+    const bool bytes = Kernel(i) == Kernel::memory, seldom = Kernel(i) == Kernel::pivot;
+    const double per_second = 1 / rates.costs[i];
+    rows.push_back(
+        {to_string(Kernel(i)), train::fixed_text(per_second / (seldom ? 1e3 : 1e9), 1),
+         bytes ? "GB/s" : (seldom ? "rows/ms" : "GFLOP/s")});
+  }
+  return text_table(rows, {1});
 }
 
 std::string as_comment(const std::string& text) {

@@ -4,6 +4,8 @@
 #include "train/plan_costs.h"
 #include "train/records/json.h"
 
+#include <proxprop/prox/rates.h>
+
 #include <string>
 #include <vector>
 
@@ -18,6 +20,9 @@ train::Json plan_json(const std::vector<train::LayerPlan>& plan);
 /// What every route costs, as a table and as a list of objects whose keys are the members of RouteMeasurement.
 std::string costs_table(const std::vector<train::RouteMeasurement>& costs);
 train::Json costs_json(const std::vector<train::RouteMeasurement>& costs);
+
+/// What this machine does per second of each kind of work.
+std::string rates_table(const Rates& rates);
 
 /// The text with "# " before each line.
 std::string as_comment(const std::string& text);

@@ -4,6 +4,7 @@
 #include "app/suggest.h"
 #include "app/system_info.h"
 #include "train/check_config.h"
+#include "train/execution.h"
 #include "train/records/metrics.h"
 #include "train/records/progress.h"
 #include "train/records/record_error.h"
@@ -89,6 +90,11 @@ std::vector<train::LayerPlan> check_config(const train::Config& config) {
 std::vector<train::RouteMeasurement> measure_plan(const train::Config& config) {
   const train::DatasetInfo& info = find_dataset_info(config.data.name);
   return train::measure_plan(config, {info.channels, info.height, info.width}, info.classes);
+}
+
+train::Calibration calibrate(const train::Config& config) {
+  const train::ExecutionScope execution(config.train);
+  return train::calibrate();
 }
 
 void check_with_data(const train::Config& config, const train::Dataset& dataset) {

@@ -2,6 +2,7 @@
 // One training run with all its records: what `train` does once and `compare` for each method.
 
 #include "app/commands/command.h"
+#include "train/calibration.h"
 #include "train/data/dataset.h"
 #include "train/observer.h"
 #include "train/plan_costs.h"
@@ -32,6 +33,9 @@ std::vector<train::LayerPlan> check_config(const train::Config& config);
 
 /// What every route of every proximal layer costs on this machine. For a configuration that `check_config` accepts.
 std::vector<train::RouteMeasurement> measure_plan(const train::Config& config);
+
+/// The rates of this machine with the threads of the configuration.
+train::Calibration calibrate(const train::Config& config);
 
 /// The rest of what can be wrong, which depends on the number of records. Throws train::ConfigError.
 void check_with_data(const train::Config& config, const train::Dataset& dataset);

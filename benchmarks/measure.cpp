@@ -1,9 +1,8 @@
 #include "benchmarks/measure.h"
 
-#include <c10/core/CPUAllocator.h>
+#include "benchmarks/counting_allocator.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 
 namespace proxprop::benchmarks {
@@ -18,58 +17,6 @@ double milliseconds(const std::function<void()>& step) {
   const auto start = std::chrono::steady_clock::now();
   step();
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-}
-
-// Counts the bytes of tensors and of the core's workspaces, which come from the same allocator. The libraries' own
-// scratch memory (MKL, oneDNN) is not in it.
-class CountingAllocator final : public c10::Allocator {
- public:
-  explicit CountingAllocator(c10::Allocator* base) : base_(base) {}
-
-  c10::DataPtr allocate(size_t bytes) override {
-    auto whole = base_->allocate(bytes + sizeof(Header));
-    const auto now = live_ += int64_t(bytes);
-    for (auto peak = peak_.load(); peak < now && !peak_.compare_exchange_weak(peak, now);) {
-    }
-    const auto device = whole.device();
-    auto* header = new (whole.get()) Header{this, int64_t(bytes), std::move(whole)};
-    void* data = header + 1;
-    return {data, data, &release, device};
-  }
-  c10::DeleterFnPtr raw_deleter() const override { return &release; }
-  void copy_data(void* to, const void* from, size_t bytes) const override { base_->copy_data(to, from, bytes); }
-
-  int64_t live() const { return live_; }
-  int64_t peak() const { return peak_; }
-  void restart_peak() { peak_ = live_.load(); }
-
- private:
-  // In front of the data, whose alignment it keeps.
-  struct alignas(64) Header {
-    CountingAllocator* owner;
-    int64_t bytes;
-    c10::DataPtr whole;
-  };
-  static void release(void* data) {
-    auto* header = static_cast<Header*>(data) - 1;
-    header->owner->live_ -= header->bytes;
-    const auto whole = std::move(header->whole);
-    header->~Header();
-  }
-
-  c10::Allocator* base_;
-  std::atomic<int64_t> live_{0};
-  std::atomic<int64_t> peak_{0};
-};
-
-// Installed once and for good: tensors outlive the measurement that made them.
-CountingAllocator& counting_allocator() {
-  static auto* const allocator = [] {
-    auto* counting = new CountingAllocator(c10::GetCPUAllocator());
-    c10::SetCPUAllocator(counting, /*priority=*/100);
-    return counting;
-  }();
-  return *allocator;
 }
 
 // What building and running a contender takes beyond what was held before.

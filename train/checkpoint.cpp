@@ -1,5 +1,6 @@
 #include "train/checkpoint.h"
 
+#include "train/calibration.h"
 #include "train/checkpoint_file.h"
 #include "train/errors.h"
 #include "train/records/atomic_file.h"
@@ -34,6 +35,7 @@ Json state_to_json(const Checkpoint& checkpoint) {
       {"evaluated_step", checkpoint.evaluated_step},
       {"seconds", checkpoint.seconds},
       {"train_records", checkpoint.train_records},
+      {"rates", rates_to_json(checkpoint.rates)},
       {"best_epoch", checkpoint.best.epoch},
       {"best_step", checkpoint.best.step},
       {"best_validation_accuracy", number(checkpoint.best.validation_accuracy)},
@@ -48,6 +50,8 @@ void state_from_json(const Json& json, Checkpoint& checkpoint) {
   checkpoint.evaluated_step = json.value("evaluated_step", int64_t{-1});  // older checkpoints end at whole epochs
   checkpoint.seconds = json.at("seconds").get<double>();
   checkpoint.train_records = json.at("train_records").get<int64_t>();
+  if (const auto rates = json.find("rates"); rates != json.end())
+    checkpoint.rates = rates_from_json(*rates);
   checkpoint.best.epoch = json.at("best_epoch").get<int64_t>();
   checkpoint.best.step = json.at("best_step").get<int64_t>();
   checkpoint.best.validation_accuracy = number(json.at("best_validation_accuracy"));
@@ -85,6 +89,7 @@ Checkpoint from_content(const Safetensors& content, const std::string& origin) {
   Checkpoint checkpoint;
   checkpoint.model = take(content.tensors, "model.");
   checkpoint.optimizer = take(content.tensors, "optimizer.");
+  checkpoint.solvers = take(content.tensors, "solver.");
   checkpoint.generators = take(content.tensors, "generator.");
   try {
     state_from_json(parse_json(entry("state"), "state"), checkpoint);
@@ -103,6 +108,7 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& folder, const
   Safetensors content;
   add(content.tensors, "model.", checkpoint.model);
   add(content.tensors, "optimizer.", checkpoint.optimizer);
+  add(content.tensors, "solver.", checkpoint.solvers);
   add(content.tensors, "generator.", checkpoint.generators);
   content.metadata = {
       {"format", kFormat},

@@ -4,6 +4,8 @@
 #include "train/data/sampler.h"
 #include "train/safetensors.h"
 
+#include <proxprop/prox/rates.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -25,6 +27,7 @@ struct BestEpoch {
 struct Checkpoint {
   TensorMap model;       ///< parameters and buffers by name
   TensorMap optimizer;   ///< by parameter name, see optimizer_state
+  TensorMap solvers;     ///< what the layers' solvers keep from step to step, see solver_states
   TensorMap generators;  ///< states of the random number generators: "cpu", and "cuda" on a GPU
   Sampler::State sampler;
   int64_t step = 0;
@@ -33,6 +36,7 @@ struct Checkpoint {
   double seconds = 0;            ///< training time so far
   BestEpoch best;
   int64_t train_records = 0;
+  Rates rates;  ///< that the routes were planned by
   Config config;
 };
 

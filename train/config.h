@@ -31,10 +31,12 @@ struct ModelConfig {
 
 /// [method]
 struct MethodConfig {
-  std::string name = "exact";  ///< backprop | exact | cg | lab
+  std::string name = "exact";  ///< backprop | exact | cg | amortized | running_gram | lab
   double tau_theta = 0.05;     ///< proximal step size of eq. 11
   int64_t cg_iterations = 3;
   double cg_tolerance = 0.0;      ///< relative residual at which CG stops early; 0: never
+  int64_t update_every = 20;      ///< amortized, running_gram: steps from one factor or inverse to the next
+  double gram_decay = 0.95;       ///< running_gram: weight of the average so far when a batch's Gram is added
   std::string coupling = "auto";  ///< per_output | joint | auto (per_output for linear layers, joint for convolutions)
   std::string scaling = "sum";    ///< sum (paper) | mean
   // lab: the paper's algorithms as they are written, with a step rule for each block of variables of eq. 3
@@ -79,6 +81,7 @@ struct TrainConfig {
   std::string dtype = "float32";  ///< float32 | float64
   int64_t threads = 0;            ///< 0: LibTorch's default
   bool deterministic = false;
+  bool calibrate = false;       ///< plan by rates measured on this machine (train/calibration.h), not by fixed weights
   double save_every = 1.0;      ///< epochs between checkpoints; 0: only at the end and on a signal
   int64_t keep = 2;             ///< newest checkpoints kept, at least 1; the one of the best epoch is kept besides
   int64_t record_energies = 0;  ///< lab: E of eq. 3 around each block update, every so many steps; 0: never

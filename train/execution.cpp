@@ -1,5 +1,6 @@
 #include "train/execution.h"
 
+#include "train/calibration.h"
 #include "train/errors.h"
 
 #include <ATen/Context.h>
@@ -87,9 +88,11 @@ at::ScalarType select_dtype(const std::string& name) {
 ExecutionScope::ExecutionScope(const TrainConfig& config)
     : threads_(at::get_num_threads()),
       deterministic_(at::globalContext().deterministicAlgorithms()),
-      fill_(at::globalContext().deterministicFillUninitializedMemory()) {
+      fill_(at::globalContext().deterministicFillUninitializedMemory()),
+      rates_(rates_in_use()) {
   if (config.threads > 0)
     at::set_num_threads(static_cast<int>(config.threads));
+  use_rates(config.calibrate ? calibrate().rates : Rates{});
   if (!config.deterministic)
     return;
   // cuBLAS is deterministic only with a fixed workspace, and reads this when it starts.
@@ -101,6 +104,7 @@ ExecutionScope::ExecutionScope(const TrainConfig& config)
 
 ExecutionScope::~ExecutionScope() {
   at::set_num_threads(threads_);
+  use_rates(rates_);
   at::globalContext().setDeterministicAlgorithms(deterministic_, /*warn_only=*/false);
   at::globalContext().setDeterministicFillUninitializedMemory(fill_);
 }

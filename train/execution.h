@@ -2,6 +2,8 @@
 
 #include "train/config.h"
 
+#include <proxprop/prox/rates.h>
+
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
@@ -17,7 +19,8 @@ at::Device select_device(const std::string& name);
 /// "float32" or "float64". Throws ConfigError.
 at::ScalarType select_dtype(const std::string& name);
 
-/// Threads and determinism of torch, which are global, as the configuration asks; as before when this object goes.
+/// Threads and determinism of torch and the planner's rates, which are global, as the configuration asks; as before
+/// when this object goes.
 class ExecutionScope {
  public:
   explicit ExecutionScope(const TrainConfig& config);
@@ -29,6 +32,7 @@ class ExecutionScope {
   int threads_;
   bool deterministic_;
   bool fill_;
+  Rates rates_;
 };
 
 }  // namespace proxprop::train

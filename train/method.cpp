@@ -26,13 +26,15 @@ Scaling to_scaling(const std::string& name) {
   throw ConfigError("method.scaling must be sum or mean, got '" + name + "'");
 }
 
-// explicit, exact or cg.
+// explicit, or the name of a solver.
 std::string parameter_step(const MethodConfig& method) {
   if (method.name == "backprop")
     return "explicit";
-  if (method.name == "exact" || method.name == "cg")
+  if (method.name == "exact" || method.name == "cg" || method.name == "amortized" || method.name == "running_gram")
     return method.name;
-  require<ConfigError>(method.name == "lab", "method.name must be backprop, exact, cg or lab, got '", method.name, "'");
+  require<ConfigError>(
+      method.name == "lab", "method.name must be backprop, exact, cg, amortized, running_gram or lab, got '",
+      method.name, "'");
   const std::string& step = method.step_theta;
   require<ConfigError>(
       step == "explicit" || step == "exact" || step == "cg", "method.step_theta must be explicit, exact or cg, got '",
@@ -51,6 +53,9 @@ std::optional<ProximalOptions> proximal_options(const MethodConfig& method) {
   require<ConfigError>(
       method.cg_tolerance >= 0 && method.cg_tolerance < 1, "method.cg_tolerance must lie in [0, 1), got ",
       method.cg_tolerance);
+  require<ConfigError>(method.update_every >= 1, "method.update_every must be at least 1, got ", method.update_every);
+  require<ConfigError>(
+      method.gram_decay >= 0 && method.gram_decay < 1, "method.gram_decay must lie in [0, 1), got ", method.gram_decay);
   ProximalOptions options;
   options.tau_theta = method.tau_theta;
   options.scaling = to_scaling(method.scaling);
@@ -60,6 +65,10 @@ std::optional<ProximalOptions> proximal_options(const MethodConfig& method) {
     return std::nullopt;
   if (kind == "cg")
     options.solver = ConjugateGradient{method.cg_iterations, method.cg_tolerance, coupling};
+  if (kind == "amortized")
+    options.solver = AmortizedCholesky{.update_every = method.update_every};
+  if (kind == "running_gram")
+    options.solver = RunningGram{method.gram_decay, method.update_every};
   return options;
 }
 

@@ -4,6 +4,7 @@
 #include "train/config.h"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct RunStart {
   int64_t first_step = 0;  ///< > 0 when resumed
   bool resumed = false;
   std::vector<LayerPlan> plan;
+  std::map<std::string, double> rates;  ///< seconds per unit of work that the plan goes by; empty: fixed weights
 };
 
 struct StepEvent {

@@ -1,5 +1,6 @@
 #include "train/plan_costs.h"
 
+#include "train/calibration.h"
 #include "train/execution.h"
 #include "train/model.h"
 #include "train/stopwatch.h"
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 namespace proxprop::train {
 namespace {
@@ -31,7 +33,10 @@ class Probe {
     grad_output_ = torch::randn_like(module_.forward(input_)) / double(batch_size);
   }
 
-  Plan plan() const { return layer_.plan(input_); }
+  Plan plan(const Rates& rates) const {
+    use_rates(rates);
+    return layer_.plan(input_);
+  }
 
   /// Seconds of forward and backward with these options.
   double seconds(const ProximalOptions& step) {
@@ -67,6 +72,9 @@ class Probe {
 }  // namespace
 
 std::vector<RouteMeasurement> measure_plan(const Config& config, const Shape& input, int64_t classes) {
+  const ExecutionScope execution(config.train);  // restores the rates that `Probe::plan` uses
+  const Rates in_use = rates_in_use();
+  const std::optional<Rates> calibrated = cached_rates();
   const std::vector<ModelLayer> layers = model_layers(config.model, input, classes);
   torch::nn::Sequential model = build_model(layers, config.method);
   convert(*model, at::kCPU, select_dtype(config.train.dtype));
@@ -77,11 +85,15 @@ std::vector<RouteMeasurement> measure_plan(const Config& config, const Shape& in
     if (dynamic_cast<nn::ProximalLayer*>(module.ptr().get()) == nullptr)
       continue;
     Probe probe(module, layers[i].input, config.train.batch_size);
-    const auto plan = probe.plan();
+    const auto plain_plan = probe.plan(Rates{});
+    const auto calibrated_plan = probe.plan(calibrated.value_or(in_use));
+    const auto plan = probe.plan(in_use);
     auto step = probe.options();
     step.solver = Gradient{};
     const double plain = probe.seconds(step);
-    for (const RouteCost& cost : plan.candidates) {
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    for (size_t route = 0; route < plan.candidates.size(); ++route) {
+      const RouteCost& cost = plain_plan.candidates[route];
       RouteMeasurement row{
           children[i].key(),
           to_string(cost.route),
@@ -89,7 +101,8 @@ std::vector<RouteMeasurement> measure_plan(const Config& config, const Shape& in
           cost.fits,
           cost.bytes,
           cost.relative,
-          std::numeric_limits<double>::quiet_NaN()};
+          calibrated || in_use.measured ? calibrated_plan.candidates[route].relative : nan,
+          nan};
       if (cost.possible && cost.fits && cost.relative <= most_estimated) {
         step = probe.options();
         step.route = cost.route;

@@ -8,16 +8,18 @@
 
 namespace proxprop::train {
 
-/// What one route costs for one proximal layer: as the planner estimates it, and as it was on this machine. Both are
-/// beyond plain backpropagation through the layer, as a fraction of its forward and backward.
+/// What one route costs for one proximal layer: as the planner estimates it by its fixed weights and by this machine's
+/// rates, and as it was on this machine. All are beyond plain backpropagation through the layer, as a fraction of its
+/// forward and backward.
 struct RouteMeasurement {
   std::string layer;
   std::string route;
-  bool chosen = false;  ///< by the planner
+  bool chosen = false;  ///< by the planner, with the rates of the configuration
   bool fits = true;     ///< within the memory limit
   double bytes = 0;     ///< extra memory at its peak, estimated
   double estimated = 0;
-  double measured = 0;  ///< NaN where it was not measured: impossible, or estimated above `most_estimated`
+  double calibrated = 0;  ///< the same by measured rates; NaN where this machine has never been calibrated
+  double measured = 0;    ///< NaN where it was not measured: impossible, or estimated above `most_estimated`
 };
 
 constexpr double most_estimated = 20;  ///< routes that are estimated to cost more are not tried

@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include "train/execution.h"
 #include "train/lab_step.h"
 #include "train/method.h"
 #include "train/model.h"
@@ -37,6 +38,7 @@ RunEnd train(const Config& config, const Dataset& dataset, const TrainerOptions&
 
 std::vector<LayerPlan> plan_layers(
     const Config& config, int64_t channels, int64_t height, int64_t width, int64_t classes) {
+  const ExecutionScope execution(config.train);  // of its threads and rates
   const std::vector<ModelLayer> layers = model_layers(config.model, {channels, height, width}, classes);
   torch::nn::Sequential model = build_model(layers, config.method);
   convert(*model, at::kCPU, select_dtype(config.train.dtype));

@@ -1,5 +1,6 @@
 #include "train/training_run.h"
 
+#include "train/calibration.h"
 #include "train/check_config.h"
 #include "train/data/batch.h"
 #include "train/data/normalization.h"
@@ -109,6 +110,8 @@ void TrainingRun::announce_start() {
   start.first_step = step_;
   start.resumed = resumed_;
   start.plan = plan_model(model_, layers_, std::min(config_.train.batch_size, data_.train.records()));
+  if (rates_in_use().measured)
+    start.rates = named_rates(rates_in_use());
   for (Observer* observer : options_.observers)
     observer->on_start(start);
 }

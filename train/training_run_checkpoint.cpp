@@ -3,6 +3,7 @@
 #include "train/model_state.h"
 #include "train/optimizer.h"
 #include "train/records/config_json.h"
+#include "train/solver_states.h"
 #include "train/training_run.h"
 
 #include <ATen/Context.h>
@@ -61,6 +62,7 @@ Checkpoint TrainingRun::capture() const {
   Checkpoint checkpoint;
   checkpoint.model = model_state(*model_);
   checkpoint.optimizer = optimizer_state(*optimizer_, *model_);
+  checkpoint.solvers = solver_states(*model_);
   for (auto& [name, generator] : generators(device_)) {
     const std::lock_guard lock(generator.mutex());
     checkpoint.generators.emplace(name, generator.get_state());
@@ -72,6 +74,7 @@ Checkpoint TrainingRun::capture() const {
   checkpoint.seconds = stopwatch_.seconds();
   checkpoint.best = best_;
   checkpoint.train_records = data_.train.records();
+  checkpoint.rates = rates_in_use();
   checkpoint.config = config_;
   return checkpoint;
 }
@@ -90,6 +93,8 @@ void TrainingRun::resume() {
 void TrainingRun::restore(const Checkpoint& checkpoint) {
   load_model_state(*model_, checkpoint.model);
   restore_optimizer_state(*optimizer_, *model_, checkpoint.optimizer);
+  restore_solver_states(*model_, checkpoint.solvers, device_);
+  use_rates(checkpoint.rates);  // not those of another machine, or of another day: the plan decides the last bits
   for (auto& [name, generator] : generators(device_)) {
     const auto state = checkpoint.generators.find(name);
     if (state == checkpoint.generators.end())

@@ -4,6 +4,7 @@
 #include "app/system_info.h"
 #include "app/text_table.h"
 #include "benchmarks/suites/suites.h"
+#include "train/calibration.h"
 #include "train/records/atomic_file.h"
 #include "train/records/number_text.h"
 #include "train/records/posix_file.h"
@@ -114,6 +115,7 @@ BenchCommand::BenchCommand(CLI::App& root)
       ->capture_default_str();
   app->add_option("--threads", threads_, "threads (default: all cores)")->check(CLI::Range(1, 4096));
   app->add_flag("--no-memory", no_memory_, "do not measure peak memory");
+  app->add_flag("--calibrate", calibrate_, "plan by rates measured on this machine, once, in place of fixed weights");
   app->add_option("--json", json_, "write the record to this file; - for standard output");
   app->add_option("--against", against_, "compare with a stored record; exit code 4 where a ratio got worse")
       ->check(CLI::ExistingFile);
@@ -126,6 +128,8 @@ int BenchCommand::run(const Session& session) {
   restart_with_pinned_threads(session);
   if (threads_ > 0)
     at::set_num_threads(threads_);
+  if (calibrate_)
+    use_rates(train::calibrate().rates);
   train::Json record;
   if (!against_.empty())
     record = train::parse_json(train::read_file(against_), against_);
@@ -157,6 +161,7 @@ int BenchCommand::run(const Session& session) {
 
   train::Json result = {{"schema_version", 1}, {"system", system_info()}};
   result["threads"] = at::get_num_threads();
+  result["rates"] = train::rates_to_json(rates_in_use());
   result["pinned"] = std::getenv("OMP_PROC_BIND") != nullptr;
   for (const Row& row : rows)
     result["rows"].push_back(row_json(row));

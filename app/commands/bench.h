@@ -20,6 +20,7 @@ class BenchCommand final : public Command {
   double seconds_ = 30;
   int threads_ = 0;
   bool no_memory_ = false;
+  bool calibrate_ = false;
 };
 
 }  // namespace proxprop::app

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <iostream>
 
 namespace proxprop::app {
@@ -37,15 +38,26 @@ void print_pairs(const train::Json& object) {
   }
 }
 
+std::string where(const train::Calibration& calibration) {
+  if (calibration.file.empty())
+    return "\nMeasured now; there is no folder to keep them in ($XDG_CACHE_HOME, or .cache in $HOME).\n";
+  return (calibration.measured_now ? "\nMeasured now, and kept in " : "\nMeasured before, and kept in ") +
+         calibration.file.string() + "\n";
+}
+
 }  // namespace
 
 InfoCommand::InfoCommand(CLI::App& root)
     : Command(root.add_subcommand("info", "versions, devices, data sets, and the plan for a model's layers")),
       config_flags_(*app) {
   app->footer(
-      "\nThe plan says, for each layer of the configured model, by which route its proximal step is computed and why, and\n"
-      "what every route costs beyond plain backpropagation: by the planner's estimate, and measured on a random batch.\n"
-      "\nExamples:\n  proxprop info\n  proxprop info --plan --model convnet --data cifar10\n  proxprop info --json");
+      "\nThe plan says, for each layer of the configured model, by which route its proximal step is computed and why, "
+      "and\n"
+      "what every route costs beyond plain backpropagation: by the planner's estimate, and measured on a random "
+      "batch.\n"
+      "With --calibrate also the rates of this machine, which are measured once and kept.\n"
+      "\nExamples:\n  proxprop info\n  proxprop info --plan --model convnet --data cifar10\n"
+      "  proxprop info --calibrate\n  proxprop info --json");
   app->add_flag("--no-measure", no_measure_, "the plan without measuring what each route costs on this machine");
   app->add_flag("--plan", plan_, "also the plan for the configured model; given any key below, that is meant");
   app->add_flag("--json", json_, "print one JSON object");
@@ -58,6 +70,7 @@ int InfoCommand::run(const Session&) {
   const bool with_plan = plan_ || config_flags_.any();
   const std::vector<train::LayerPlan> plan = with_plan ? check_config(config) : std::vector<train::LayerPlan>();
   const auto costs = with_plan && !no_measure_ ? measure_plan(config) : std::vector<train::RouteMeasurement>();
+  const auto calibration = config.train.calibrate ? std::optional(calibrate(config)) : std::nullopt;
   const train::Json system = system_info();
   if (json_) {
     train::Json object = {{"schema_version", 1}, {"system", system}, {"datasets", dataset_list(config.data.dir)}};
@@ -66,11 +79,15 @@ int InfoCommand::run(const Session&) {
       object["plan"] = plan_json(plan);
       object["costs"] = costs_json(costs);
     }
+    if (calibration)
+      object["rates"] = train::rates_to_json(calibration->rates);
     std::cout << train::json_text(object, true) << "\n";
     return exit_ok;
   }
   print_pairs(system);
   std::cout << "\n" << dataset_table(config.data.dir);
+  if (calibration)
+    std::cout << "\n" << rates_table(calibration->rates) << where(*calibration);
   if (with_plan)
     std::cout << "\n" << plan_table(plan);
   if (!costs.empty())

@@ -1,6 +1,13 @@
+#include "scoped_cache.h"
 #include "support.h"
+#include "train/calibration.h"
 #include "train/checkpoint.h"
 #include "train/errors.h"
+#include "train/solver_states.h"
+
+#include <proxprop/nn/linear.h>
+
+#include <torch/nn/modules/container/sequential.h>
 
 #include <gtest/gtest.h>
 
@@ -110,6 +117,74 @@ TEST(Resume, IsBitIdenticalWithDropoutAndBatchNormAndConvolutions) {
       expect_identical(run(config, dataset, {}), run(config, dataset, kStops), method + " " + dtype);
     }
   }
+}
+
+// One output and many rows of 129 columns, where an old factor is worth keeping.
+Config config_for_kept_state() {
+  Config config = small_config();
+  config.model.hidden.clear();
+  config.model.layers = {"conv 1 8 padding=4", "relu", "max_pool 3", "flatten", "linear 10", "tanh"};
+  return config;
+}
+
+TEST(Resume, CheckpointsHoldWhatSolversKeep) {
+  Config config = config_for_kept_state();
+  for (const std::string method : {"amortized", "running_gram"}) {
+    config.method.name = method;
+    const TemporaryFolder folder;
+    Recorder recorder;
+    recorder.stop_after = 4;
+    train(config, banded_dataset(96), options_for(recorder, folder.path()));
+    const auto checkpoint = load_newest_checkpoint(folder.path(), {});
+    ASSERT_TRUE(checkpoint);
+    ASSERT_TRUE(checkpoint->solvers.contains("0.0")) << method;
+    EXPECT_EQ(checkpoint->solvers.at("0.0").sizes(), at::IntArrayRef({1, 129, 129})) << method;
+  }
+}
+
+TEST(Resume, IsBitIdenticalWithWhatSolversKeep) {
+  const Dataset dataset = banded_dataset(96);
+  Config config = config_for_kept_state();
+  for (const std::string method : {"amortized", "running_gram"}) {
+    config.method.name = method;
+    for (const int64_t update_every : {1, 4}) {
+      config.method.update_every = update_every;
+      for (const std::string dtype : {"float32", "float64"}) {
+        config.train.dtype = dtype;
+        const auto what = method + " " + std::to_string(update_every) + " " + dtype;
+        expect_identical(run(config, dataset, {}), run(config, dataset, kStops), what);
+      }
+    }
+  }
+}
+
+TEST(Resume, RefusesWhatSolversOfAnotherModelKeep) {
+  torch::nn::Sequential model(nn::Linear(3, 2));
+  EXPECT_THROW(restore_solver_states(*model, {{"1.0", at::zeros({1, 4, 4}, at::kDouble)}}, at::kCPU), CheckpointError);
+  EXPECT_THROW(restore_solver_states(*model, {{"0.0", at::zeros({4, 4}, at::kDouble)}}, at::kCPU), CheckpointError);
+}
+
+// A run that was planned by the rates of one machine goes on by them on another.
+TEST(Resume, KeepsTheRatesThatItsRoutesWerePlannedBy) {
+  const Rates elsewhere{{3e-12, 5e-12, 7e-12, 1e-6, 1e-10, 4e-12, 4e-12, 6e-12, 9e-12, 2e-11}, true};
+  const Dataset dataset = banded_dataset();
+  Config config = small_config();
+  config.train.calibrate = true;
+  const TemporaryFolder folder, cache;
+  const ScopedCache scope(cache.path());
+  Recorder first;
+  first.stop_after = 4;
+  train(config, dataset, options_for(first, folder.path()));
+  auto checkpoint = load_newest_checkpoint(folder.path(), {});
+  ASSERT_TRUE(checkpoint);
+  EXPECT_EQ(named_rates(checkpoint->rates), first.starts.front().rates);
+  EXPECT_TRUE(checkpoint->rates.measured);
+  checkpoint->rates = elsewhere;
+  save_checkpoint(folder.path(), *checkpoint);
+  Recorder second;
+  train(config, dataset, options_for(second, folder.path(), true));
+  EXPECT_EQ(second.starts.front().rates, named_rates(elsewhere));
+  EXPECT_EQ(rates_in_use(), Rates{});
 }
 
 TEST(Resume, GoesOnFromAFractionOfAnEpochAfterACrash) {

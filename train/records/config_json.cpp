@@ -41,6 +41,8 @@ void visit_members(Section& method, Visit&& visit) {
   visit("tau_theta", method.tau_theta);
   visit("cg_iterations", method.cg_iterations);
   visit("cg_tolerance", method.cg_tolerance);
+  visit("update_every", method.update_every);
+  visit("gram_decay", method.gram_decay);
   visit("coupling", method.coupling);
   visit("scaling", method.scaling);
   visit("step_z", method.step_z);
@@ -82,6 +84,7 @@ void visit_members(Section& train, Visit&& visit) {
   visit("dtype", train.dtype);
   visit("threads", train.threads);
   visit("deterministic", train.deterministic);
+  visit("calibrate", train.calibrate);
   visit("save_every", train.save_every);
   visit("keep", train.keep);
   visit("record_energies", train.record_energies);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -41,6 +42,7 @@ void visit_members(Record& start, Visit&& visit) {
   visit("test_records", start.test_records);
   visit("batches_per_epoch", start.batches_per_epoch);
   visit("plan", start.plan);
+  visit("rates", start.rates);
 }
 
 template <Is<StepEvent> Record, class Visit>
@@ -130,6 +132,10 @@ Json value_to_json(const std::vector<LayerPlan>& plans) {
   return list;
 }
 
+Json value_to_json(const std::map<std::string, double>& values) {
+  return values;
+}
+
 template <class Record>
 Json to_json(const Record& record) {
   Json json = Json::object();
@@ -148,6 +154,9 @@ void read(const Json& json, int64_t& value) {
 }
 void read(const Json& json, double& value) {
   value = json.is_null() ? std::numeric_limits<double>::quiet_NaN() : json.get<double>();
+}
+void read(const Json& json, std::map<std::string, double>& values) {
+  values = json.get<std::map<std::string, double>>();
 }
 void read(const Json& json, Config& value) {
   value = config_from_json(json);

@@ -12,6 +12,14 @@ function methodSentence(method) {
     return "Proximal backpropagation: each proximal layer solves its linear system approximately, by " +
         method.cg_iterations + " iterations of conjugate gradients; " + size + ".";
   }
+  if (method.name === "amortized") {
+    return "Proximal backpropagation: each proximal layer solves its linear system to a relative residual of 1e-4, with the " +
+        "factor of an earlier step, at most " + method.update_every + " old, where that is less work; " + size + ".";
+  }
+  if (method.name === "running_gram") {
+    return "FOOF, not the exact proximal step: each proximal layer solves with a running average of Gram matrices (decay " +
+        method.gram_decay + "), whose inverse is renewed every " + method.update_every + " steps; " + size + ".";
+  }
   if (method.name === "lab") {
     const theta = method.step_theta === "cg" ? method.cg_iterations + " conjugate gradient iterations" : method.step_theta;
     return "The paper's algorithm by step rules: z " + method.step_z + ", a " + method.step_a + ", last layer " +
