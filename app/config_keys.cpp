@@ -99,9 +99,10 @@ std::vector<Key> make_keys() {
       {"method",
        "name",
        method<&MethodConfig::name>(),
-       "how the layers' parameter step is found; cgN: cg with N iterations; lab: the paper's algorithms by the step "
-       "rules below [exact; lab where a step rule is given]",
-       {"backprop", "exact", "cg", "lab"}},
+       "how the layers' parameter step is found; cgN: cg with N iterations; released-...: the arithmetic of the "
+       "authors' released code, for comparison; lab: the paper's algorithms by the step rules below [exact; lab where a "
+       "step rule is given]",
+       {"backprop", "exact", "cg", "released-exact", "released-cg", "lab"}},
       {"method",
        "tau_theta",
        method<&MethodConfig::tau_theta>(),

@@ -1,6 +1,7 @@
 #include "train/method.h"
 
 #include "train/errors.h"
+#include "train/released_linear.h"
 
 #include <cmath>
 #include <string>
@@ -28,11 +29,11 @@ Scaling to_scaling(const std::string& name) {
 
 // explicit, exact or cg.
 std::string parameter_step(const MethodConfig& method) {
-  if (method.name == "backprop")
-    return "explicit";
+  if (method.name == "backprop" || is_released(method))
+    return "explicit";  // a released method's layers are its own
   if (method.name == "exact" || method.name == "cg")
     return method.name;
-  require<ConfigError>(method.name == "lab", "method.name must be backprop, exact, cg or lab, got '", method.name, "'");
+  require<ConfigError>(method.name == "lab", "method.name must be backprop, exact, cg, released-exact, released-cg or lab, got '", method.name, "'");
   const std::string& step = method.step_theta;
   require<ConfigError>(
       step == "explicit" || step == "exact" || step == "cg", "method.step_theta must be explicit, exact or cg, got '",

@@ -98,7 +98,7 @@ TEST(ValueFromText, SaysWhatTheKeyTakes) {
   EXPECT_EQ(complaint("train.deterministic", "maybe"), "must be true or false, not 'maybe'");
   EXPECT_EQ(complaint("model.hidden", "10,0"), "must be at least 1, not 0");
   EXPECT_EQ(
-      complaint("method.name", "exat"), "must be one of backprop, exact, cg, lab, not 'exat' (did you mean exact?)");
+      complaint("method.name", "exat"), "must be one of backprop, exact, cg, released-exact, released-cg, lab, not 'exat' (did you mean exact?)");
   EXPECT_EQ(complaint("method.name", "cg5"), "");
   EXPECT_EQ(complaint("method.step_theta", "cg5"), "");
   EXPECT_EQ(complaint("method.step_theta", "lab"), "must be one of explicit, exact, cg, not 'lab'");
