@@ -100,9 +100,10 @@ std::vector<Key> make_keys() {
        "name",
        method<&MethodConfig::name>(),
        "how the layers' parameter step is found; cgN: cg with N iterations; amortized: exact to 1e-4, from an earlier "
-       "step's factor where that is less work; running_gram: inexact, by an average of past Grams; lab: the paper's "
-       "algorithms by the step rules below [exact; lab where a step rule is given]",
-       {"backprop", "exact", "cg", "amortized", "running_gram", "lab"}},
+       "step's factor where that is less work; running_gram: inexact, by an average of past Grams; released-...: the "
+       "arithmetic of the authors' released code, for comparison; lab: the paper's algorithms by the step rules below "
+       "[exact; lab where a step rule is given]",
+       {"backprop", "exact", "cg", "amortized", "running_gram", "released-exact", "released-cg", "lab"}},
       {"method",
        "tau_theta",
        method<&MethodConfig::tau_theta>(),

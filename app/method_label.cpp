@@ -7,22 +7,25 @@
 namespace proxprop::app {
 
 std::optional<MethodLabel> parse_method_label(std::string_view text) {
-  constexpr std::array names = {"backprop", "exact", "cg", "amortized", "running_gram", "lab"};
+  constexpr std::array names = {"backprop", "exact", "amortized", "running_gram", "released-exact", "lab"};
   if (std::find(names.begin(), names.end(), text) != names.end())
     return MethodLabel{std::string(text)};
-  if (!text.starts_with("cg"))
+  const std::string_view name = text.substr(0, text.find_last_not_of("0123456789") + 1);
+  if (name != "cg" && name != "released-cg")
     return std::nullopt;
-  const std::string_view digits = text.substr(2);
+  if (name == text)
+    return MethodLabel{std::string(name)};
+  const std::string_view digits = text.substr(name.size());
   int64_t iterations = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), iterations);
   if (error != std::errc{} || end != digits.data() + digits.size() || iterations < 1)
     return std::nullopt;
-  return MethodLabel{"cg", iterations};
+  return MethodLabel{std::string(name), iterations};
 }
 
 std::string method_label(const train::MethodConfig& method) {
   const auto with_iterations = [&](const std::string& name) {
-    return name == "cg" ? name + std::to_string(method.cg_iterations) : name;
+    return name == "cg" || name == "released-cg" ? name + std::to_string(method.cg_iterations) : name;
   };
   if (method.name != "lab")
     return with_iterations(method.name);

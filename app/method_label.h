@@ -8,7 +8,7 @@
 
 namespace proxprop::app {
 
-/// "backprop", "exact", "cg", "cg10", "lab": a method and, for cgN, its number of iterations.
+/// "backprop", "exact", "cg", "cg10", "released-cg3", "lab": a method and, for cgN, its number of iterations.
 struct MethodLabel {
   std::string name;  ///< MethodConfig::name
   std::optional<int64_t> cg_iterations = {};

@@ -75,6 +75,7 @@ int run(int argc, char** argv, const Ranks& ranks) {
   CLI::App root(
       "Trains neural networks by proximal backpropagation, and by plain backpropagation for comparison.", "proxprop");
   root.footer(footer);
+  root.require_subcommand(0, 1);  // a command's argument may be called as another command: `reproduce hessian`
   root.set_version_flag("--version", "proxprop " + program_version());
   TrainCommand train(root);
   CompareCommand compare(root);

@@ -40,9 +40,14 @@ struct Counts {
 };
 
 std::vector<std::string> row(std::string experiment, std::string method, const Counts& counts, double seconds) {
-  return {std::move(experiment),          std::move(method),           std::to_string(counts.done),
-          std::to_string(counts.running), std::to_string(counts.left), train::duration_text(seconds),
-          counts.detail};
+  return {
+      std::move(experiment),
+      std::move(method),
+      std::to_string(counts.done),
+      std::to_string(counts.running),
+      std::to_string(counts.left),
+      train::duration_text(seconds),
+      counts.detail};
 }
 
 std::string line_about(const Task& task) {

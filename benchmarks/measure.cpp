@@ -9,8 +9,6 @@ namespace proxprop::benchmarks {
 
 namespace {
 
-// A contender that takes this many times the baseline's step is not worth the wait.
-constexpr double hopeless = 60;
 constexpr int steps_for_memory = 3;
 
 double milliseconds(const std::function<void()>& step) {
@@ -78,7 +76,7 @@ void measure(
     tell("warming up " + contenders[i].method);
     auto model = contenders[i].build();
     double fastest = milliseconds(model.step);
-    if (i > 0 && fastest > hopeless * baseline_first) {
+    if (i > 0 && fastest > settings.hopeless * baseline_first) {
       continue;
     }
     for (int step = 0; step < settings.warmup; ++step) {

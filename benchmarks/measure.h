@@ -37,13 +37,13 @@ struct Settings {
   int warmup = 3;
   double seconds_per_case = 30;  ///< fewer rounds where these do not suffice, but never fewer than `fewest_rounds`
   int fewest_rounds = 5;
+  double hopeless = 60;    ///< a contender whose first step takes more steps of the baseline than these is left out
   bool memory = true;
   std::string filter;  ///< only cases whose name contains it
   std::function<void(const std::string&)> progress;
 };
 
-/// Measures `contenders`, the first of which is the baseline, and appends one row each. A contender
-/// whose first step takes more than 60 steps of the baseline is left out.
+/// Measures `contenders`, the first of which is the baseline, and appends one row each, but for hopeless ones.
 void measure(
     const std::string& suite,
     const std::string& case_name,

@@ -21,7 +21,8 @@ StoredRun read_stored(const fs::path& folder) {
   run.seconds_per_epoch = std::numeric_limits<double>::quiet_NaN();
   std::error_code ignored;
   if (!fs::exists(folder / "metrics.jsonl", ignored))
-    return run;  // it has not begun
+    return run;
+  run.begun = true;
   const train::Metrics metrics = train::read_metrics(folder / "metrics.jsonl");
   if (!metrics.epochs.empty())
     run.epochs = metrics.epochs.back().epoch;
@@ -35,9 +36,9 @@ StoredRun read_stored(const fs::path& folder) {
 
 }  // namespace
 
-RunStore::RunStore(fs::path folder, const std::function<void(const std::string&)>& warn) : folder_(std::move(folder)) {
+RunStore::RunStore(const fs::path& folder, const std::function<void(const std::string&)>& warn) {
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_, error)) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
     std::error_code ignored;
     if (!fs::exists(entry.path() / "run.json", ignored))
       continue;
@@ -58,8 +59,10 @@ const StoredRun* RunStore::find(const train::Config& config) const {
   return found == runs_.end() ? nullptr : &found->second;
 }
 
-fs::path RunStore::place(const std::string& label, const train::Config& config) const {
-  return folder_ / (label + "-" + run_identity(config));
+fs::path run_folder(const fs::path& runs, const train::Config& config) {
+  const train::MethodConfig& method = config.method;
+  const bool numbered = method.name.ends_with("cg");
+  return runs / (method.name + (numbered ? std::to_string(method.cg_iterations) : "") + "-" + run_identity(config));
 }
 
 }  // namespace proxprop::reproduce

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
 #include <system_error>
+#include <utility>
 
 namespace proxprop::reproduce {
 namespace {
@@ -45,6 +45,46 @@ void set_state(Task& task, const StoredRun* stored) {
   }
 }
 
+Task begin_task(
+    const Experiment& experiment, const Cell& cell, const TaskCommand& command, const TaskPlanOptions& options) {
+  Task task;
+  task.experiment = experiment.name;
+  task.method = cell.method;
+  task.seconds_per_epoch = std::numeric_limits<double>::quiet_NaN();
+  task.folder = command.folder;
+  task.log = options.out / "logs" / (task.folder.filename().string() + ".log");
+  task.command = options.command(command);
+  return task;
+}
+
+Task training_task(
+    const Experiment& experiment,
+    const Cell& cell,
+    int64_t seed,
+    bool several_seeds,
+    const RunStore& store,
+    const TaskPlanOptions& options) {
+  const train::Config config = with_seed(cell, seed);
+  const StoredRun* stored = store.find(config);
+  const fs::path folder = stored != nullptr ? stored->folder : run_folder(runs_folder(options.out), config);
+  Task task = begin_task(experiment, cell, {false, stored != nullptr, config, folder}, options);
+  task.variant = variant_text(cell, config, several_seeds);
+  task.epochs = config.train.epochs;
+  set_state(task, stored);
+  return task;
+}
+
+Task hessian_task(const Experiment& experiment, const Cell& cell, const TaskPlanOptions& options) {
+  const fs::path folder = hessian_folder(options.out, cell.config);
+  Task task = begin_task(experiment, cell, {true, false, cell.config, folder}, options);
+  task.variant = point_text(cell.point);
+  task.epochs = 1;
+  std::error_code ignored;
+  if (fs::exists(folder / "hessian.json", ignored))
+    task.state = TaskState::done;
+  return task;
+}
+
 }  // namespace
 
 fs::path runs_folder(const fs::path& out) {
@@ -55,46 +95,25 @@ fs::path hessian_folder(const fs::path& out, const train::Config& config) {
   return runs_folder(out) / ("hessian-" + run_identity(config));
 }
 
-std::vector<Task> plan_tasks(
-    const std::vector<Experiment>& experiments, const RunStore& store, const TaskPlanOptions& options) {
-  std::vector<Task> tasks;
-  std::map<std::string, size_t> planned;  // by identity
-  const auto add = [&](const Experiment& experiment, const Cell& cell, int64_t seed) {
-    train::Config config = with_seed(cell, seed);
-    const bool hessian = experiment.shows == Shows::spectrum;
-    const std::string identity = (hessian ? "hessian " : "") + run_identity(config);
-    const auto [found, is_new] = planned.emplace(identity, tasks.size());
-    if (!is_new && (hessian || tasks[found->second].epochs >= config.train.epochs))
-      return;
-    const StoredRun* stored = hessian ? nullptr : store.find(config);
-    Task task;
-    task.experiment = experiment.name;
-    task.method = cell.method;
-    task.variant = variant_text(cell, config, options.seeds > 1 && !hessian);
-    task.epochs = hessian ? 1 : config.train.epochs;
-    task.seconds_per_epoch = std::numeric_limits<double>::quiet_NaN();
-    task.folder = hessian ? hessian_folder(options.out, config)
-                  : stored != nullptr ? stored->folder
-                                      : store.place(cell.method, config);
-    task.log = options.out / "logs" / (task.folder.filename().string() + ".log");
-    task.command = options.command({hessian, stored != nullptr, std::move(config), task.folder});
-    set_state(task, stored);
-    std::error_code ignored;
-    if (hessian && fs::exists(task.folder / "hessian.json", ignored))
-      task.state = TaskState::done;
-    if (is_new)
-      tasks.push_back(std::move(task));
-    else
-      tasks[found->second] = std::move(task);
-  };
-  for (const Experiment& experiment : experiments) {
-    const int64_t seeds = experiment.shows == Shows::spectrum ? 1 : options.seeds;
-    for (int64_t seed = 0; seed < seeds; ++seed) {
-      for (const Cell& cell : experiment.cells)
-        add(experiment, cell, seed);
+void add_tasks(
+    std::vector<Task>& tasks,
+    const Experiment& experiment,
+    int64_t seeds,
+    const RunStore& store,
+    const TaskPlanOptions& options) {
+  const bool hessian = experiment.shows == Shows::spectrum;
+  for (int64_t seed = 0; seed < (hessian ? 1 : seeds); ++seed) {
+    for (const Cell& cell : experiment.cells) {
+      Task task = hessian ? hessian_task(experiment, cell, options)
+                          : training_task(experiment, cell, seed, seeds > 1, store, options);
+      const auto same =
+          std::find_if(tasks.begin(), tasks.end(), [&](const Task& known) { return known.folder == task.folder; });
+      if (same == tasks.end())
+        tasks.push_back(std::move(task));
+      else if (same->epochs < task.epochs)
+        *same = std::move(task);
     }
   }
-  return tasks;
 }
 
 }  // namespace proxprop::reproduce

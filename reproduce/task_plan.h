@@ -21,7 +21,6 @@ struct TaskCommand {
 
 struct TaskPlanOptions {
   std::filesystem::path out;
-  int64_t seeds = 1;
   std::function<std::vector<std::string>(const TaskCommand&)> command;  ///< program and arguments
 };
 
@@ -31,9 +30,14 @@ std::filesystem::path runs_folder(const std::filesystem::path& out);
 /// The folder of a Hessian's record, which is there once hessian.json is.
 std::filesystem::path hessian_folder(const std::filesystem::path& out, const train::Config& config);
 
-/// Every run that the experiments are made of, once: one that two of them share is the first one's, with the larger
-/// number of epochs. All methods with the first seed come before those with the second.
-std::vector<Task> plan_tasks(
-    const std::vector<Experiment>& experiments, const RunStore& store, const TaskPlanOptions& options);
+/// Adds every run that the experiment is made of and that is not among the tasks yet. A run that another experiment has
+/// added stays that one's, with the larger number of epochs. All methods with the first seed come before those with the
+/// second.
+void add_tasks(
+    std::vector<Task>& tasks,
+    const Experiment& experiment,
+    int64_t seeds,
+    const RunStore& store,
+    const TaskPlanOptions& options);
 
 }  // namespace proxprop::reproduce

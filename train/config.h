@@ -31,7 +31,7 @@ struct ModelConfig {
 
 /// [method]
 struct MethodConfig {
-  std::string name = "exact";  ///< backprop | exact | cg | amortized | running_gram | lab
+  std::string name = "exact";  ///< backprop | exact | cg | amortized | running_gram | released-exact | released-cg | lab
   double tau_theta = 0.05;     ///< proximal step size of eq. 11
   int64_t cg_iterations = 3;
   double cg_tolerance = 0.0;      ///< relative residual at which CG stops early; 0: never

@@ -1,6 +1,7 @@
 #include "train/method.h"
 
 #include "train/errors.h"
+#include "train/released_linear.h"
 
 #include <cmath>
 #include <string>
@@ -28,12 +29,13 @@ Scaling to_scaling(const std::string& name) {
 
 // explicit, or the name of a solver.
 std::string parameter_step(const MethodConfig& method) {
-  if (method.name == "backprop")
-    return "explicit";
+  if (method.name == "backprop" || is_released(method))
+    return "explicit";  // a released method's layers are its own
   if (method.name == "exact" || method.name == "cg" || method.name == "amortized" || method.name == "running_gram")
     return method.name;
   require<ConfigError>(
-      method.name == "lab", "method.name must be backprop, exact, cg, amortized, running_gram or lab, got '",
+      method.name == "lab",
+      "method.name must be backprop, exact, cg, amortized, running_gram, released-exact, released-cg or lab, got '",
       method.name, "'");
   const std::string& step = method.step_theta;
   require<ConfigError>(

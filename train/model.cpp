@@ -1,6 +1,8 @@
 #include "train/model.h"
 
+#include "train/errors.h"
 #include "train/method.h"
+#include "train/released_linear.h"
 
 #include <proxprop/nn/conv.h>
 #include <proxprop/nn/conv_transpose.h>
@@ -43,8 +45,10 @@ struct LayerBuilder {
   torch::nn::Sequential& model;
   const Shape& input;
   const std::optional<ProximalOptions>& proximal;
+  const MethodConfig* released;  // nullptr: none of the released methods
 
   void operator()(const ConvSpec& spec) const {
+    require<ConfigError>(released == nullptr, "the released methods are for models of fully connected layers only");
     if (proximal) {
       model->push_back(nn::Conv2d(with_proximal(conv_options<nn::Conv2dOptions>(spec, input), *proximal)));
     } else {
@@ -64,7 +68,9 @@ struct LayerBuilder {
   }
 
   void operator()(const LinearSpec& spec) const {
-    if (proximal) {
+    if (released != nullptr) {
+      model->push_back(ReleasedLinear(torch::nn::LinearOptions(input[0], spec.outputs).bias(spec.bias), *released));
+    } else if (proximal) {
       model->push_back(nn::Linear(with_proximal(nn::LinearOptions(input[0], spec.outputs).bias(spec.bias), *proximal)));
     } else {
       model->push_back(torch::nn::Linear(torch::nn::LinearOptions(input[0], spec.outputs).bias(spec.bias)));
@@ -126,13 +132,19 @@ LayerPlan sizes_of(const ModelLayer& layer, int64_t batch_size) {
 
 void choose(
     LayerPlan& plan,
-    const nn::ProximalLayer* layer,
+    const torch::nn::Module& module,
     const ModelLayer& described,
     const at::TensorOptions& options,
     int64_t batch_size) {
   plan.solver = "gradient";
   plan.route = "explicit";
   plan.reason = described.output_layer ? "the output layer takes explicit steps" : "explicit steps";
+  if (const auto* linear = dynamic_cast<const ReleasedLinearImpl*>(&module)) {
+    plan.solver = linear->solver();
+    plan.route = linear->route();
+    plan.reason = "the arithmetic of the authors' released code";
+  }
+  const auto* layer = dynamic_cast<const nn::ProximalLayer*>(&module);
   if (layer == nullptr)
     return;
   Shape sizes = described.input;
@@ -150,7 +162,10 @@ torch::nn::Sequential build_model(const std::vector<ModelLayer>& layers, const M
   const std::optional<ProximalOptions> none;
   torch::nn::Sequential model;
   for (const ModelLayer& layer : layers) {
-    std::visit(LayerBuilder{model, layer.input, layer.output_layer ? none : proximal}, layer.spec);
+    const bool released = is_released(method) && !layer.output_layer;
+    std::visit(
+        LayerBuilder{model, layer.input, layer.output_layer ? none : proximal, released ? &method : nullptr},
+        layer.spec);
   }
   return model;
 }
@@ -165,9 +180,7 @@ std::vector<LayerPlan> plan_model(
       continue;
     const auto& child = children[i];
     plan.layer = child.key();
-    choose(
-        plan, dynamic_cast<const nn::ProximalLayer*>(child.value().get()), layers[i],
-        model->parameters().front().options(), batch_size);
+    choose(plan, *child.value(), layers[i], model->parameters().front().options(), batch_size);
     plans.push_back(std::move(plan));
   }
   return plans;

@@ -1,8 +1,7 @@
 #pragma once
 
 #include "app/commands/command.h"
-#include "app/experiment_toml.h"
-#include "reproduce/task.h"
+#include "app/reproduction.h"
 
 #include <cstdint>
 #include <optional>
@@ -18,8 +17,8 @@ class ReproduceCommand : public Command {
   int run(const Session& session) override;
 
  private:
-  std::vector<ExperimentRequest> requests() const;
-  int run_missing(std::vector<reproduce::Task>& tasks, const Session& session) const;
+  std::vector<PlannedExperiment> asked() const;
+  int make(const Session& session) const;
 
   std::vector<std::string> names_;
   std::string data_dir_;
@@ -27,10 +26,15 @@ class ReproduceCommand : public Command {
   std::string device_;
   std::vector<std::string> sets_;
   std::string out_ = "runs/reproduce";
+  std::string page_;
+  std::string export_;
   std::optional<int64_t> epochs_;
   int64_t seeds_ = 1;
   int jobs_ = 1;
   bool dry_run_ = false;
+  bool time_ = false;
+  bool no_time_ = false;
+  bool report_only_ = false;
 };
 
 }  // namespace proxprop::app

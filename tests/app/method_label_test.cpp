@@ -11,8 +11,19 @@ TEST(MethodLabel, CgWithANumberSaysTheIterations) {
   EXPECT_EQ(label->cg_iterations, 10);
 }
 
+TEST(MethodLabel, OfTheReleasedArithmeticIsReadAndWritten) {
+  const auto label = parse_method_label("released-cg3");
+  ASSERT_TRUE(label);
+  EXPECT_EQ(label->name, "released-cg");
+  EXPECT_EQ(label->cg_iterations, 3);
+  EXPECT_TRUE(parse_method_label("released-exact"));
+  proxprop::train::MethodConfig method;
+  method.name = "released-cg";
+  EXPECT_EQ(method_label(method), "released-cg3");
+}
+
 TEST(MethodLabel, AllElseIsNoMethod) {
-  for (const char* text : {"", "cg0", "cg-1", "cg3x", "cgx", "CG3", "exact3", "cg99999999999999999999"}) {
+  for (const char* text : {"", "cg0", "cg-1", "cg3x", "cgx", "CG3", "exact3", "cg99999999999999999999", "released-", "released-exact3"}) {
     EXPECT_FALSE(parse_method_label(text)) << text;
   }
 }

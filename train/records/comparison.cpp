@@ -21,18 +21,6 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-// The first epoch of the highest validation accuracy; the last one where nothing validates.
-const EpochEvent* best_of(const std::vector<EpochEvent>& epochs) {
-  const EpochEvent* best = nullptr;
-  for (const EpochEvent& epoch : epochs) {
-    if (std::isnan(epoch.validation_accuracy))
-      continue;
-    if (!best || epoch.validation_accuracy > best->validation_accuracy)
-      best = &epoch;
-  }
-  return best || epochs.empty() ? best : &epochs.back();
-}
-
 RunSummary summary_of(const RunRecord& run, double baseline_loss) {
   const Metrics& metrics = run.metrics;
   RunSummary summary;
@@ -42,7 +30,7 @@ RunSummary summary_of(const RunRecord& run, double baseline_loss) {
   summary.epochs = begun ? metrics.epochs.back().epoch : 0;
   summary.seconds = begun ? metrics.epochs.back().seconds : unknown;
   summary.final_train_loss = begun ? metrics.epochs.back().train_loss : unknown;
-  const EpochEvent* best = best_of(metrics.epochs);
+  const EpochEvent* best = best_epoch(metrics.epochs);
   summary.best_validation_accuracy = best ? best->validation_accuracy : unknown;
   summary.best_epoch = best ? best->epoch : 0;
   summary.test_accuracy = best ? best->test_accuracy : unknown;
@@ -78,6 +66,17 @@ std::vector<RunSummary> summarize(const std::vector<RunRecord>& runs) {
     summary.speed_up = reference.seconds_to_baseline_loss / summary.seconds_to_baseline_loss;
   }
   return summaries;
+}
+
+const EpochEvent* best_epoch(const std::vector<EpochEvent>& epochs) {
+  const EpochEvent* best = nullptr;
+  for (const EpochEvent& epoch : epochs) {
+    if (std::isnan(epoch.validation_accuracy))
+      continue;
+    if (!best || epoch.validation_accuracy > best->validation_accuracy)
+      best = &epoch;
+  }
+  return best || epochs.empty() ? best : &epochs.back();
 }
 
 double median_seconds_per_epoch(const std::vector<EpochEvent>& epochs) {

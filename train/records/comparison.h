@@ -32,6 +32,9 @@ size_t baseline_index(const std::vector<RunRecord>& runs);
 /// One summary per run. `runs` must not be empty.
 std::vector<RunSummary> summarize(const std::vector<RunRecord>& runs);
 
+/// The first epoch of the highest validation accuracy; the last one where nothing validates; nullptr without epochs.
+const EpochEvent* best_epoch(const std::vector<EpochEvent>& epochs);
+
 /// Median training time of an epoch; NaN: there is none.
 double median_seconds_per_epoch(const std::vector<EpochEvent>& epochs);
 

@@ -1,0 +1,75 @@
+#include "reproduce/run_identity.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+using namespace proxprop;
+using reproduce::determining_settings;
+using reproduce::run_identity;
+
+namespace {
+
+train::Config changed(const std::function<void(train::Config&)>& change) {
+  train::Config config;
+  config.method.name = "cg";
+  change(config);
+  return config;
+}
+const train::Config base = changed([](train::Config&) {});
+
+TEST(RunIdentity, OfTheDefaultsNamesNoSetting) {
+  EXPECT_EQ(determining_settings(train::Config{}), "{}");
+}
+
+TEST(RunIdentity, IsTwelveHexadecimalDigitsOfASha256) {
+  // echo -n '{}' | sha256sum
+  EXPECT_EQ(run_identity(train::Config{}), "44136fa355b3");
+}
+
+TEST(RunIdentity, DoesNotDependOnWhatDoesNotDetermineTheResult) {
+  const std::vector<std::function<void(train::Config&)>> changes = {
+      [](auto& c) { c.data.dir = "/elsewhere"; }, [](auto& c) { c.train.epochs = 99; },
+      [](auto& c) { c.train.threads = 3; },       [](auto& c) { c.train.save_every = 5; },
+      [](auto& c) { c.train.keep = 7; },          [](auto& c) { c.optimizer.beta1 = 0.5; },  // nesterov has none
+      [](auto& c) { c.schedule.gamma = 0.5; },                            // constant has none
+  };
+  for (const auto& change : changes)
+    EXPECT_EQ(run_identity(changed(change)), run_identity(base)) << determining_settings(changed(change));
+}
+
+TEST(RunIdentity, DependsOnWhatDeterminesTheResult) {
+  const std::vector<std::function<void(train::Config&)>> changes = {
+      [](auto& c) { c.data.name = "cifar10"; },      [](auto& c) { c.data.normalization = "center"; },
+      [](auto& c) { c.model.hidden = {3}; },         [](auto& c) { c.method.tau_theta = 1; },
+      [](auto& c) { c.method.cg_iterations = 5; },   [](auto& c) { c.optimizer.lr = 0.5; },
+      [](auto& c) { c.optimizer.momentum = 0.5; },   [](auto& c) { c.optimizer.weight_decay = 0.1; },
+      [](auto& c) { c.schedule.warmup_epochs = 1; }, [](auto& c) { c.train.seed = 1; },
+      [](auto& c) { c.train.batch_size = 7; },       [](auto& c) { c.train.max_steps = 7; },
+      [](auto& c) { c.train.dtype = "float64"; },    [](auto& c) { c.train.device = "cuda"; },
+  };
+  for (const auto& change : changes)
+    EXPECT_NE(run_identity(changed(change)), run_identity(base)) << determining_settings(changed(change));
+}
+
+TEST(RunIdentity, OfBackpropagationDoesNotLookAtTheProximalStep) {
+  const auto backprop = [](double tau_theta) {
+    return changed([&](auto& c) {
+      c.method.name = "backprop";
+      c.method.tau_theta = tau_theta;
+    });
+  };
+  EXPECT_EQ(run_identity(backprop(0.05)), run_identity(backprop(1)));
+}
+
+TEST(RunIdentity, DependsOnTheNumberOfEpochsWhereTheScheduleDoes) {
+  const auto cosine = [](int64_t epochs) {
+    return changed([&](auto& c) {
+      c.schedule.name = "cosine";
+      c.train.epochs = epochs;
+    });
+  };
+  EXPECT_NE(run_identity(cosine(10)), run_identity(cosine(20)));
+}
+
+}  // namespace
