@@ -27,6 +27,8 @@ exclude_patterns = ["*.py", "extensions", "pictures/*.py"]
 
 html_theme = "furo"
 html_title = "proxprop"
+html_static_path = ["looks"]
+html_css_files = ["width.css"]
 html_show_copyright = False
 html_show_sphinx = False
 
@@ -44,7 +46,7 @@ copybutton_prompt_is_regexp = True
 default_role = "py:obj"  # `name` in a docstring is a link where there is such a name
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "exclude-members": "kind, arguments"}
+autodoc_default_options = {"members": True}
 # Layers inherit the hundred members of torch.nn.Module; what is their own has its own directive.
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False

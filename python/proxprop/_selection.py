@@ -1,5 +1,6 @@
 """Which layers of a model can take a proximal step, and why the others cannot."""
 
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -91,6 +92,17 @@ def _choose(candidates: list[Candidate], chosen: Filter | None, output: Module |
 
 def _own_parameters(module: Module) -> list[Parameter]:
     return list(module.parameters(recurse=False))
+
+
+def report_limits(candidates: list[Candidate], strict: bool = False) -> None:
+    """Warns of each layer with a linear map that cannot take the step; `strict` raises ValueError instead."""
+    for candidate in candidates:
+        if candidate.taken or candidate.by_choice or not holds_linear_map(candidate.module):
+            continue
+        message = f"proxprop: layer '{candidate.name}' keeps its gradient: {candidate.reason}"
+        if strict:
+            raise ValueError(message)
+        warnings.warn(message, stacklevel=3)
 
 
 def _inside(module: Module) -> Iterator[Module]:

@@ -1,13 +1,12 @@
 """`convert` makes the layers of an existing model proximal, `revert` takes that back."""
 
 import copy
-import warnings
 from dataclasses import dataclass
 
 from torch.distributed import ProcessGroup
 from torch.nn import Module
 
-from proxprop._selection import PROXIMAL_CLASSES, Candidate, Filter, base_class, holds_linear_map, select
+from proxprop._selection import PROXIMAL_CLASSES, Candidate, Filter, base_class, report_limits, select
 from proxprop.nn import ProximalLayer
 from proxprop.solvers import Exact, Scaling, Solver, check_step, with_group
 
@@ -104,7 +103,7 @@ def convert(
     if not inplace:
         model = copy.deepcopy(model)
     candidates = select(model, filter)
-    _report_limits(candidates, strict)
+    report_limits(candidates, strict)
     for candidate in candidates:
         if candidate.taken:
             _make_proximal(candidate, tau_theta, solver, scaling)
@@ -123,16 +122,6 @@ def revert(model: Module) -> Module:
             for name in ("tau_theta", "solver", "scaling", "_uses", "_output_uses"):
                 module.__dict__.pop(name, None)
     return model
-
-
-def _report_limits(candidates: list[Candidate], strict: bool) -> None:
-    for candidate in candidates:
-        if candidate.taken or candidate.by_choice or not holds_linear_map(candidate.module):
-            continue
-        message = f"proxprop: layer '{candidate.name}' keeps its gradient: {candidate.reason}"
-        if strict:
-            raise ValueError(message)
-        warnings.warn(message, stacklevel=3)
 
 
 def _make_proximal(candidate: Candidate, tau_theta: float, solver: Solver, scaling: Scaling) -> None:

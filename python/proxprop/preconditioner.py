@@ -12,7 +12,7 @@ from torch.nn import Module, Parameter
 
 from proxprop._joint_solve import Problem, Use, solve
 from proxprop._ops import ParameterTracker
-from proxprop._selection import Filter, base_class, select
+from proxprop._selection import Filter, base_class, report_limits, select
 from proxprop.nn._rows import mask_of
 from proxprop.solvers import Exact, Scaling, Solver, check_step, with_group
 
@@ -71,9 +71,9 @@ class Preconditioner:
     Parameters
     ----------
     model
-        Its fully connected and convolutional layers, ordinary and transposed, are watched. Layers that are inside of
-        `torch.nn.MultiheadAttention` are not: it reads its projections without calling them (`proxprop.convert`
-        makes it proximal).
+        Its fully connected and convolutional layers, ordinary and transposed, are watched. Of other layers that hold a
+        linear map, such as `torch.nn.MultiheadAttention`, which reads its projections without calling them, each is
+        warned of (`proxprop.convert` can make attention proximal).
     tau_theta
         Step size of the proximal mapping (eq. 11), or a function of the number of steps taken.
     solver, scaling
@@ -126,8 +126,11 @@ class Preconditioner:
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
         defaults = {"tau_theta": tau_theta, "solver": solver, "scaling": scaling}
         options = _options_of_modules(defaults, groups)
-        for candidate in select(model, filter):
-            if candidate.taken and base_class(candidate.module) is not torch.nn.MultiheadAttention:
+        candidates = select(model, filter)
+        for candidate in candidates:
+            if candidate.taken and base_class(candidate.module) is torch.nn.MultiheadAttention:
+                candidate.reason = "it reads its projections without calling them (proxprop.convert makes it proximal)"
+            if candidate.taken:
                 own = options.get(id(candidate.module), defaults)
                 own = {**own, "solver": with_group(own["solver"], process_group)}
                 weight = id(candidate.own_parameters[0])
@@ -135,6 +138,7 @@ class Preconditioner:
                 check_step(_value(layer.tau_theta, 0), layer.solver, layer.scaling)
                 hook = _watch(layer, candidate.module)
                 self._hooks.append(candidate.module.register_forward_hook(hook, with_kwargs=True))
+        report_limits(candidates)
 
     @torch.no_grad()
     def step(self) -> None:

@@ -178,3 +178,16 @@ def test_a_row_mask_reaches_compiled_layers():
                 compiled(a).backward(g)
         expected = proxprop.linear_direction(a[rows], g[rows], tau_theta=TAU)
         assert relative_error([layer.weight.grad, layer.bias.grad], list(expected)) < 1e-12
+
+
+def test_compiled_attention_is_the_same():
+    torch._dynamo.reset()
+    ours, _ = pair(batch_first=True)
+    compiled = torch.compile(ours, backend="aot_eager", fullgraph=True)
+    a = tokens(2, 5).detach()
+    gradients = []
+    for run in (ours, compiled):
+        ours.zero_grad()
+        run(a, a, a)[0].square().sum().backward()
+        gradients.append([p.grad.clone() for p in ours.parameters()])
+    assert relative_error(*gradients) < 1e-12

@@ -78,6 +78,15 @@ def test_compiled_norm_and_embedding_are_the_same():
     assert relative_error(*gradients) < 1e-13
 
 
+def test_autocast_keeps_torchs_dtypes():
+    ours, theirs = proxprop.nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+    a = torch.randn(4, 3, 5, 5, dtype=torch.bfloat16, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        z, expected = ours(a), theirs(a)
+    z.float().square().sum().backward()
+    assert z.dtype == expected.dtype and a.grad.dtype == torch.bfloat16 and ours.weight.grad.dtype == torch.float32
+
+
 def test_invalid_options_are_refused():
     with pytest.raises(ValueError, match="tau_theta must be positive"):
         proxprop.nn.LayerNorm(3, tau_theta=-1.0)

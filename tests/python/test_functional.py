@@ -160,3 +160,16 @@ def test_mean_scaling_is_sum_scaling_with_both_step_sizes_changed():
     by_sum, _ = proxprop.linear_direction(a, g, tau_theta=0.3)
     by_mean, _ = proxprop.linear_direction(a, g, tau_theta=0.3 * 7, scaling="mean")
     assert relative_error(by_mean, 7 * by_sum) < 1e-12
+
+
+def test_transposed_direction_is_the_layers():
+    layer = proxprop.nn.ConvTranspose2d(4, 6, (3, 2), (2, 1), 1, (1, 0), groups=2, tau_theta=0.3, dtype=torch.double)
+    a = torch.randn(3, 4, 5, 6, dtype=torch.double)
+    z = layer(a)
+    g = torch.randn_like(z)
+    z.backward(g)
+    geometry = {"stride": (2, 1), "padding": 1, "output_padding": (1, 0), "groups": 2}
+    direction = proxprop.conv_transpose_direction(a, g, (3, 2), **geometry, tau_theta=0.3)
+    assert relative_error(list(direction), [layer.weight.grad, layer.bias.grad]) < 1e-14
+    with pytest.raises(ValueError, match="2 spatial dimensions need 2 values"):
+        proxprop.conv_transpose_direction(a, g, (3, 2), output_padding=(1,), tau_theta=0.3)

@@ -105,6 +105,13 @@ def test_layers_that_share_an_input_share_its_gram(solver, monkeypatch):
     assert relative_error(gradients(model), gradients(converted)) < 1e-11
 
 
+def test_layers_that_cannot_be_watched_are_warned_of():
+    model = nn.Sequential(nn.Embedding(5, 4), nn.TransformerEncoderLayer(4, 2, 8), nn.Linear(4, 2))
+    with pytest.warns(UserWarning, match="keeps its gradient") as caught:
+        proxprop.Preconditioner(model)
+    assert [str(w.message).split("'")[1] for w in caught] == ["0", "1.self_attn"]
+
+
 def test_padded_rows_are_left_out():
     model, a = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2)).double(), torch.randn(2, 5, 4).double()
     converted = proxprop.convert(model, 0.3, inplace=False).model
