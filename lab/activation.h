@@ -41,6 +41,8 @@ class Smooth : public Activation {
   /// Upper bounds of sigma' and |sigma''|.
   virtual double largest_derivative() const = 0;
   virtual double largest_second_derivative() const = 0;
+  /// sup sigma - inf sigma; infinity where sigma is not bounded.
+  virtual double range() const = 0;
 };
 
 class Tanh final : public Smooth {
@@ -52,6 +54,7 @@ class Tanh final : public Smooth {
   at::Tensor increment(const at::Tensor& z, const at::Tensor& u) const override;
   double largest_derivative() const override { return 1; }
   double largest_second_derivative() const override { return 0.7698003589195010; }  // 4 / (3 sqrt 3)
+  double range() const override { return 2; }
 };
 
 class Sigmoid final : public Smooth {
@@ -63,6 +66,7 @@ class Sigmoid final : public Smooth {
   at::Tensor increment(const at::Tensor& z, const at::Tensor& u) const override;
   double largest_derivative() const override { return 0.25; }
   double largest_second_derivative() const override { return 0.09622504486493763; }  // 1 / (6 sqrt 3)
+  double range() const override { return 1; }
 };
 
 using ActivationPtr = std::shared_ptr<const Activation>;

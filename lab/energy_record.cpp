@@ -25,13 +25,14 @@ class MovingPoint {
     const double before = value_;
     if (block == Block::z)
       activations_.z[layer] = activations_.z[layer] - sweep.z_displacement[layer];
-    if (block == Block::a || (block == Block::last && layer > 0))
+    if (block == Block::a)
       activations_.a[layer] = activations_.a[layer] - sweep.a_displacement[layer];
-    if (block == Block::theta || block == Block::last)
+    const bool parameters = block == Block::theta || block == Block::last;
+    if (parameters)
       move_parameters(layer, sweep, tau_);
     value_ = value();
     const double after = value_;
-    if (block == Block::theta) {  // the step of a below sees the old theta
+    if (parameters) {  // the step of a below sees the old theta
       move_parameters(layer, sweep, -tau_);
       value_ = before;
     }

@@ -1,5 +1,7 @@
 #include "lab/loss.h"
 
+#include "lab/softmax_step.h"
+
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -73,6 +75,13 @@ at::Tensor CrossEntropy::envelope_gradient(
   return ((proximal_softmax(exact, hot, smoothing / records) - hot) / records).to(output.scalar_type());
 }
 
+at::Tensor CrossEntropy::implicit_gradient(
+    const at::Tensor& output, const at::Tensor& targets, const at::Tensor& k) const {
+  const at::Tensor exact = output.to(at::kDouble);
+  const auto records = output.size(0);
+  return (implicit_softmax_error(exact, one_hot(targets, exact), k / records) / records).to(output.scalar_type());
+}
+
 at::Tensor SquaredError::value(const at::Tensor& output, const at::Tensor& targets) const {
   return (output - targets).square().sum() / (2 * output.size(0));
 }
@@ -85,6 +94,14 @@ at::Tensor SquaredError::envelope_gradient(
     const at::Tensor& output, const at::Tensor& targets, double smoothing) const {
   check_smoothing(smoothing);
   return (output - targets) / (output.size(0) + smoothing);
+}
+
+// N g = output - g K - targets.
+at::Tensor SquaredError::implicit_gradient(
+    const at::Tensor& output, const at::Tensor& targets, const at::Tensor& k) const {
+  const at::Tensor system = k + output.size(0) * at::eye(k.size(0), k.options());
+  const at::Tensor residual = (output - targets).to(at::kDouble);
+  return at::linalg_solve(system, residual.t()).t().to(output.scalar_type());
 }
 
 }  // namespace proxprop::lab

@@ -39,16 +39,17 @@ at::Tensor safeguarded_newton(const Equation& equation, Bracket bracket, at::Ten
   return u;
 }
 
-// Between 0 and -delta bound, in order.
-Bracket towards_target(const at::Tensor& delta, double bound) {
-  const at::Tensor far = -bound * delta;
+// Between 0 and `far`, in order.
+Bracket from_zero_to(const at::Tensor& far) {
   return {at::clamp_max(far, 0), at::clamp_min(far, 0)};
 }
 
-// The neighbourhood of the best point of a grid. The minimiser cannot be farther than |delta| / sqrt(w), where the
-// second term alone is as large as the objective is at 0.
+// The neighbourhood of the best point of a grid. At the minimiser w u^2 <= delta^2 - (inc + delta)^2, so that |u| is at
+// most |delta| / sqrt(w), and at most sqrt(2 |inc| |delta| / w).
 Bracket best_interval(const Smooth& sigma, const at::Tensor& z, const at::Tensor& delta, double w) {
-  const Bracket bracket = towards_target(delta, 1 / std::sqrt(w));
+  const at::Tensor farthest =
+      at::minimum(delta.abs() / std::sqrt(w), (2 * sigma.range() / w * delta.abs()).sqrt());
+  const Bracket bracket = from_zero_to(-delta.sign() * farthest);
   constexpr int intervals = 128;
   const at::Tensor width = (bracket.high - bracket.low) / intervals;
   at::Tensor best = bracket.low;
@@ -74,7 +75,7 @@ at::Tensor quadratic_step(const Smooth& sigma, const at::Tensor& z, const at::Te
     const at::Tensor slope = sigma.derivative(z + u);
     return std::pair(residual * slope + w * u, slope.square() + residual * sigma.second_derivative(z + u) + w);
   };
-  Bracket bracket = towards_target(delta, sigma.largest_derivative() / w);
+  Bracket bracket = from_zero_to(-sigma.largest_derivative() / w * delta);
   const at::Tensor ambiguous = delta.abs() * sigma.largest_second_derivative() >= w;
   if (ambiguous.any().item<bool>()) {
     const Bracket best = best_interval(sigma, z, delta, w);
@@ -90,7 +91,7 @@ at::Tensor bregman_step(const Smooth& sigma, const at::Tensor& z, const at::Tens
   const auto equation = [&](const at::Tensor& u) {
     return std::pair(sigma.increment(z, u) + w * u + delta, sigma.derivative(z + u) + w);
   };
-  return -safeguarded_newton(equation, towards_target(delta, 1 / w), -delta / (sigma.derivative(z) + w));
+  return -safeguarded_newton(equation, from_zero_to(-delta / w), -delta / (sigma.derivative(z) + w));
 }
 
 }  // namespace proxprop::lab

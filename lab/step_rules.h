@@ -54,20 +54,27 @@ class ARule {
   virtual at::Tensor displacement(const AProblem& problem) const = 0;
 };
 
-/// The last layer, whose output goes into the loss.
+/// The part of eq. 3 that depends on theta_{L-1} and a_{L-2}, the parameters and the input of the last layer:
+///     L(phi(theta, a)) + gamma / 2 |a - a_k|^2
 struct LastProblem {
   const Loss& loss;
-  const at::Tensor& output;
+  const at::Tensor& output;  ///< phi(theta_k, a_k)
   const at::Tensor& targets;
+  const Layer& layer;
+  const at::Tensor& a;  ///< a_k
+  double gamma = 0;     ///< of the layer below
   double tau = 0;
 };
 
+/// The two steps of eq. 8. theta_{L-1} takes an explicit one in every rule (eq. 12).
 class LastRule {
  public:
   virtual ~LastRule() = default;
-  /// What goes back through the last layer in place of dL/d(output): its adjoints make of it the steps of theta_{L-1}
-  /// and a_{L-2} (paper, eq. 8 and 12).
+  /// What goes back through the last layer in place of dL/d(output): its adjoint is the direction of theta_{L-1}.
   virtual at::Tensor output_gradient(const LastProblem& problem) const = 0;
+  /// a_k - a_{k+1/2} of a_{L-2}, `gradient` being the output_gradient of the problem. Here the gradient step
+  /// tau phi_a*(gradient). Not asked for where there is no hidden layer, and a is the data.
+  virtual at::Tensor a_displacement(const LastProblem& problem, const at::Tensor& gradient) const;
 };
 
 /// The part of eq. 3 that depends on theta_l: rho / 2 |phi(theta, a_k) - (phi(theta_k, a_k) - z_displacement)|^2

@@ -50,11 +50,19 @@ class SweepRun {
   void update_last(const Batch& batch, const Loss& loss) {
     const int64_t l = network_.hidden_count();
     const auto& [a, z] = result_.activations;
-    const at::Tensor gradient = rules_.last->output_gradient({loss, z[l], batch.targets, tau_});
-    if (!network_.layer(l).parameters().empty())
-      result_.directions[l] = network_.layer(l).parameter_transfer(a[l])->adjoint(gradient);
-    result_.a_displacement[l] = tau_ * network_.layer(l).input_adjoint(a[l], gradient);
+    const Layer& layer = network_.layer(l);
+    const double gamma = l > 0 ? penalties_.gamma[l - 1] : 0;
+    const LastProblem problem{loss, z[l], batch.targets, layer, a[l], gamma, tau_};
+    const at::Tensor gradient = rules_.last->output_gradient(problem);
+    if (!layer.parameters().empty())
+      result_.directions[l] = layer.parameter_transfer(a[l])->adjoint(gradient);
     tell(Block::last, l);
+    if (l == 0) {  // a is the data; stages before the layer may want the gradient
+      result_.a_displacement[l] = tau_ * layer.input_adjoint(a[l], gradient);
+      return;
+    }
+    result_.a_displacement[l] = rules_.last->a_displacement(problem, gradient);
+    tell(Block::a, l);
   }
 
   // (b), first half.

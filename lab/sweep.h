@@ -41,12 +41,12 @@ struct Sweep {
   std::vector<StepSummary> summaries;                     ///< of the theta steps, one per layer
 };
 
-/// A block of variables of eq. 3.
+/// A block of variables of eq. 3; `last` is theta_{L-1}.
 enum class Block { last, z, a, theta };
 const char* to_string(Block block);  ///< "last", "z", "a", "theta"
 
-/// Told after each block update, in the order of the algorithm: last, then z, theta and a for each layer from above.
-/// (a before theta in the paper; each takes the other's old value, so that the order between them is free.) The sweep
+/// Told after each block update, in the order of the algorithm: last and a of the last layer, both by the last rule, then
+/// z, theta and a for each layer from above. (a before theta in the paper; each takes the other's old value, so that the order between them is free.) The sweep
 /// holds all displacements so far; a's of `layer` is that of its input.
 using BlockObserver = std::function<void(Block block, int64_t layer, const Sweep& so_far)>;
 

@@ -43,7 +43,7 @@ struct MethodConfig {
   // (lab/step_rules.h) and the learning rate as the step size tau. The default is Algorithm 2.
   std::string step_z = "explicit";     ///< explicit | implicit | bregman
   std::string step_a = "explicit";     ///< explicit | implicit
-  std::string step_last = "explicit";  ///< explicit | moreau
+  std::string step_last = "explicit";  ///< explicit | implicit | moreau
   std::string step_theta = "exact";    ///< explicit | exact | cg
   // Penalties of eq. 3 in units of 1 / tau, one per hidden layer, or one for all.
   std::vector<double> penalty_rho = {1.0};

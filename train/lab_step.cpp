@@ -41,9 +41,11 @@ std::shared_ptr<const lab::ARule> a_rule(const std::string& name) {
 std::shared_ptr<const lab::LastRule> last_rule(const std::string& name) {
   if (name == "explicit")
     return std::make_shared<lab::ExplicitLast>();
+  if (name == "implicit")
+    return std::make_shared<lab::ImplicitLast>();
   if (name == "moreau")
     return std::make_shared<lab::MoreauLast>();
-  unknown_rule("step_last", "explicit or moreau", name);
+  unknown_rule("step_last", "explicit, implicit or moreau", name);
 }
 
 std::shared_ptr<const lab::ThetaRule> theta_rule(const MethodConfig& method) {
@@ -81,12 +83,17 @@ LabStep::LabStep(torch::nn::Sequential model, const MethodConfig& method)
           one_per_layer("penalty_gamma", method.penalty_gamma, network_.hidden_count())} {}
 
 lab::SweepOptions LabStep::sweep_options(double tau) const {
-  lab::SweepOptions options{tau, penalties_};
-  for (auto* weights : {&options.penalties.rho, &options.penalties.gamma}) {
-    for (double& weight : *weights)
+  const auto over_tau = [tau](const char* key, std::vector<double> weights) {
+    for (double& weight : weights) {
+      const double given = weight;
       weight /= tau;
-  }
-  return options;
+      require<ConfigError>(
+          weight > 0 && std::isfinite(weight), "method.", key, " = ", given, " over the learning rate ", tau,
+          " is not a positive, finite number");
+    }
+    return weights;
+  };
+  return {tau, {over_tau("penalty_rho", penalties_.rho), over_tau("penalty_gamma", penalties_.gamma)}};
 }
 
 at::Tensor LabStep::run(const at::Tensor& input, const at::Tensor& labels, double tau) const {

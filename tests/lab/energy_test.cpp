@@ -75,7 +75,7 @@ TEST(Algorithm1, EveryBlockTakesAGradientStepOnE) {
     const auto check_block = [&](Block block, int64_t l, const Sweep& so_far) {
       if (block == Block::theta || block == Block::last)
         expect_theta(l, so_far);
-      if (block == Block::a || block == Block::last) {
+      if (block == Block::a) {
         expect_step(at.a[l], so_far.a_displacement[l], "a " + std::to_string(l));
         at.a[l] = at.a[l] - so_far.a_displacement[l];
       }
@@ -90,7 +90,7 @@ TEST(Algorithm1, EveryBlockTakesAGradientStepOnE) {
 
 StepRules implicit_rules() {
   return {
-      std::make_shared<ImplicitZ>(), std::make_shared<ImplicitA>(), std::make_shared<ExplicitLast>(),
+      std::make_shared<ImplicitZ>(), std::make_shared<ImplicitA>(), std::make_shared<ImplicitLast>(),
       std::make_shared<ProximalTheta>(ProximalOptions{.tau_theta = 50.0})};
 }
 
@@ -101,10 +101,10 @@ TEST(EnergyRecord, ImplicitStepsNeverIncreaseE) {
   const Network network(plain);
   for (const double tau : {1e-3, 1.0, 1e3}) {
     const auto record = recorded_sweep(network, model.batch, CrossEntropy(), implicit_rules(), {tau, {}});
-    ASSERT_EQ(record.energies.size(), 1u + 3 + 3 + 2);
+    ASSERT_EQ(record.energies.size(), 1u + 3 + 3 + 3);
     for (const BlockEnergy& block : record.energies) {
       if (block.block == Block::last)
-        continue;  // explicit
+        continue;  // theta_{L-1}: explicit
       EXPECT_LE(block.after, block.before * (1 + 1e-14)) << to_string(block.block) << " " << block.layer;
       EXPECT_LT(block.after, block.before);
     }
@@ -118,12 +118,13 @@ TEST(EnergyRecord, BeginsAtTheLossAndChainsBlocks) {
   const auto record = recorded_sweep(network, model.batch, CrossEntropy(), algorithm_1(), {0.01, {}});
   const auto& blocks = record.energies;
   EXPECT_NEAR(blocks.front().before, record.sweep.loss.item<double>(), 1e-13);
-  // last, z 1, theta 1, a 1, z 0, theta 0: theta's step does not move the point that the next block starts from
-  ASSERT_EQ(blocks.size(), 6u);
-  EXPECT_EQ(blocks[1].before, blocks[0].after);
+  // last, a 2, z 1, theta 1, a 1, z 0, theta 0: theta's steps do not move the point that the next block starts from
+  ASSERT_EQ(blocks.size(), 7u);
+  EXPECT_EQ(blocks[1].before, blocks[0].before);
   EXPECT_EQ(blocks[2].before, blocks[1].after);
-  EXPECT_EQ(blocks[3].before, blocks[2].before);
-  EXPECT_EQ(blocks[4].before, blocks[3].after);
+  EXPECT_EQ(blocks[3].before, blocks[2].after);
+  EXPECT_EQ(blocks[4].before, blocks[3].before);
+  EXPECT_EQ(blocks[5].before, blocks[4].after);
 }
 
 TEST(EnergyRecord, Float32SweepHasTheEnergiesOfFloat64) {

@@ -68,9 +68,8 @@ TEST(MoreauLast, EnvelopeGradientIsTheDerivativeOfTheEnvelope) {
 
 TEST(MoreauLast, TendsToTheGradientForSmallStepSizes) {
   for (const Case& c : cases()) {
-    const auto moreau = MoreauLast().output_gradient({*c.loss, c.output, c.targets, 1e-10});
-    const auto plain = ExplicitLast().output_gradient({*c.loss, c.output, c.targets, 1e-10});
-    EXPECT_LT(relative_error(moreau, plain), 1e-10);
+    const auto envelope = c.loss->envelope_gradient(c.output, c.targets, 1e-10);
+    EXPECT_LT(relative_error(envelope, c.loss->gradient(c.output, c.targets)), 1e-10);
   }
 }
 
@@ -84,6 +83,90 @@ TEST(MoreauLast, Float32IsThatOfFloat64) {
     EXPECT_EQ(g.scalar_type(), torch::kFloat);
     EXPECT_LT(relative_error(g, exact), 3e-7);
   }
+}
+
+// A last layer [8 -> 5] with an input, in the place of the output of a case.
+struct LayerCase {
+  LayerPtr layer;
+  at::Tensor a, output;
+
+  explicit LayerCase(double scale = 1)
+      : layer(linear_layer(
+            scale * torch::randn({5, 8}, torch::kDouble), torch::randn({5}, torch::kDouble).requires_grad_())),
+        a(torch::randn({6, 8}, torch::kDouble)),
+        output(layer->apply(a)) {}
+
+  LastProblem problem(const Case& c, double gamma, double tau) const {
+    return {*c.loss, output, c.targets, *layer, a, gamma, tau};
+  }
+  at::Tensor displacement(const LastRule& rule, const LastProblem& problem) const {
+    return rule.a_displacement(problem, rule.output_gradient(problem));
+  }
+};
+
+// (gamma + 1 / tau) (a_k - a) is the gradient of L(phi(theta, a)) in a, at the new a.
+TEST(ImplicitLast, SatisfiesTheOptimalityOfItsProximalStep) {
+  for (const double scale : {1.0, 30.0}) {
+    for (const Case& c : cases()) {
+      const LayerCase last(scale);
+      for (const double tau : {1e-4, 0.1, 1.0, 60.0, 3000.0}) {
+        const double gamma = 0.3;
+        const auto d = last.displacement(ImplicitLast(), last.problem(c, gamma, tau));
+        const auto a = (last.a - d).detach().requires_grad_();
+        c.loss->value(torch::matmul(a, last.layer->input_adjoint(last.a, torch::eye(5, torch::kDouble)).t()) +
+                          last.layer->apply(torch::zeros({1, 8}, torch::kDouble)),
+                      c.targets).backward();
+        const double weight = gamma + 1 / tau;
+        // d is known to eps |a|, the second derivative of the loss in a is at most |theta|^2 / N.
+        const double curvature = weight + 8 * 5 * scale * scale / 6;
+        const auto error = (weight * d - a.grad()).abs().max().item<double>();
+        EXPECT_LT(error, 1e-14 * curvature * (10 + last.output.abs().max().item<double>())) << scale << " " << tau;
+      }
+    }
+  }
+}
+
+// The paper's section 4.2.1: what is propagated is the gradient of an envelope. It is that of Moreau for theta = I.
+TEST(ImplicitLast, WithTheIdentityAsItsLayerIsTheStepOnTheMoreauEnvelope) {
+  const auto layer = linear_layer(torch::eye(5, torch::kDouble));
+  for (const Case& c : cases()) {
+    for (const double tau : {1e-4, 0.1, 1.0, 60.0, 3000.0}) {
+      const LastProblem problem{*c.loss, c.output, c.targets, *layer, c.output, /*gamma=*/0, tau};
+      const ImplicitLast implicit;
+      const MoreauLast moreau;
+      const auto d = implicit.a_displacement(problem, implicit.output_gradient(problem));
+      const auto expected = moreau.a_displacement(problem, moreau.output_gradient(problem));
+      const double size = c.output.abs().max().item<double>();
+      EXPECT_LT((d - expected).abs().max().item<double>(), 1e-14 * tau * (1 + size)) << tau;
+    }
+  }
+}
+
+TEST(ImplicitLast, TendsToTheExplicitStepForSmallStepSizes) {
+  for (const Case& c : cases()) {
+    const LayerCase last;
+    const LastProblem problem = last.problem(c, 0.3, 1e-9);
+    const auto d = last.displacement(ImplicitLast(), problem);
+    EXPECT_LT(relative_error(d, last.displacement(ExplicitLast(), problem)), 1e-7);
+  }
+}
+
+TEST(ImplicitLast, LeavesTheStepOfThetaExplicit) {
+  for (const Case& c : cases()) {
+    const LayerCase last;
+    const LastProblem problem = last.problem(c, 0.3, 7.0);
+    EXPECT_TRUE(torch::equal(ImplicitLast().output_gradient(problem), ExplicitLast().output_gradient(problem)));
+  }
+}
+
+TEST(ImplicitLast, RefusesALayerThatIsNotLinear) {
+  const auto layer = map_layer({torch::randn({5, 8}, torch::kDouble).requires_grad_()},
+                               [](at::TensorList theta, const at::Tensor& a) { return at::matmul(a * a, theta[0].t()); });
+  const Case c = cases().front();
+  const auto a = torch::randn({6, 8}, torch::kDouble);
+  const LastProblem problem{*c.loss, c.output, c.targets, *layer, a, 1, 1};
+  EXPECT_THROW(ImplicitLast().a_displacement(problem, c.output), c10::Error);
+  EXPECT_NO_THROW(ExplicitLast().a_displacement(problem, c.output));
 }
 
 }  // namespace

@@ -154,7 +154,8 @@ TEST(Algorithm2, TakesMapsThatAreLinearInTheirParameters) {
   EXPECT_LT(relative_error(direction, expected), 1e-12);
 }
 
-// A sweep of implicit steps whose penalties stay while the step size goes to zero: every rule becomes its explicit one.
+// A sweep of implicit steps whose penalties stay while the step size goes to zero: the rules of z, a and the last layer
+// become their explicit ones. (theta's step is explicit here: its proximal one has a step size of its own.)
 TEST(ImplicitSweep, TendsToBackpropagation) {
   for (const Model& model : {mlp(), convnet()}) {
     auto plain = model.plain();
@@ -162,7 +163,7 @@ TEST(ImplicitSweep, TendsToBackpropagation) {
     const double tau = 1e-7;
     const SweepOptions options{tau, Penalties::uniform(hidden, 1.0)};
     const StepRules implicit{
-        std::make_shared<ImplicitZ>(), std::make_shared<ImplicitA>(), std::make_shared<MoreauLast>(),
+        std::make_shared<ImplicitZ>(), std::make_shared<ImplicitA>(), std::make_shared<ImplicitLast>(),
         std::make_shared<ExplicitTheta>()};
     const auto expected = lab_direction(model.plain(), model.batch, algorithm_1(), options);
     const auto direction = lab_direction(model.plain(), model.batch, implicit, options);

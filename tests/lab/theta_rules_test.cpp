@@ -24,14 +24,17 @@ TEST(ProximalTheta, SolvesEquation11ForEveryTransfer) {
   }
 }
 
-TEST(ProximalTheta, TendsToTheExplicitStepForSmallTauTheta) {
+// The explicit step has the factor tau rho of eq. 3, the proximal one does not: its penalty has weight 1.
+TEST(ProximalTheta, TendsToTheExplicitStepOverTauRhoForSmallTauTheta) {
   for (const TransferCase& c : transfer_cases()) {
     const auto instance = c.make(at::kDouble);
     const double tau_theta = 1e-9;
     const ProximalTheta implicit({.tau_theta = tau_theta});
-    const auto near = implicit.step({*instance.transfer, instance.grad_output, 1.0, 1.0});
-    const auto limit = ExplicitTheta().step({*instance.transfer, instance.grad_output, 1.0, 1.0});
-    EXPECT_LT(relative_error(flatten(near.displacement) / tau_theta, flatten(limit.displacement)), 1e-5) << c.name;
+    const double rho = 3, tau = 0.1;
+    const auto near = implicit.step({*instance.transfer, instance.grad_output, rho, tau});
+    const auto limit = ExplicitTheta().step({*instance.transfer, instance.grad_output, rho, tau});
+    EXPECT_LT(relative_error(flatten(near.displacement) / tau_theta, flatten(limit.displacement) / (tau * rho)), 1e-5)
+        << c.name;
   }
 }
 

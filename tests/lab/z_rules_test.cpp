@@ -90,6 +90,24 @@ TEST(ImplicitZ, SeveralMinimaGiveTheLowest) {
   EXPECT_LT(((found - best) / found).max().item<double>(), 1e-12);
 }
 
+TEST(ImplicitZ, FarTargetsGiveTheLowest) {
+  // Targets up to a thousand times the range of sigma: |d| <= sqrt(2 range |delta| / w) is much shorter than |delta|.
+  torch::manual_seed(4);
+  Point p;
+  p.z = 6 * torch::randn({2000}, torch::kDouble);
+  p.delta = 2000 * (torch::rand({2000}, torch::kDouble) - 0.5);
+  for (const std::shared_ptr<const Activation> sigma :
+       std::vector<std::shared_ptr<const Activation>>{std::make_shared<Tanh>(), std::make_shared<Sigmoid>()}) {
+    const Case c{sigma, 1.0, 1.0, 1.0};
+    const auto found = objective(c, p, displacement(ImplicitZ(), c, p.z, p.delta));
+    const auto range = torch::sqrt(4 * p.delta.abs() / c.w());
+    at::Tensor best = found.clone();
+    for (int i = 0; i <= 20000; ++i)
+      best = torch::minimum(best, objective(c, p, range * p.delta.sign() * (i / 20000.0)));
+    EXPECT_LT(((found - best) / found).max().item<double>(), 1e-12) << sigma->name();
+  }
+}
+
 TEST(ImplicitZ, TendsToTheExplicitStepForSmallStepSizes) {
   const Point p;
   for (Case c : cases()) {

@@ -85,7 +85,7 @@ TEST(LabTraining, EveryCombinationOfRulesTrains) {
   config.method.tau_theta = 1;
   for (const std::string z : {"explicit", "implicit", "bregman"}) {
     for (const std::string a : {"explicit", "implicit"}) {
-      for (const std::string last : {"explicit", "moreau"}) {
+      for (const std::string last : {"explicit", "implicit", "moreau"}) {
         for (const std::string theta : {"explicit", "exact", "cg"}) {
           config.method.step_z = z;
           config.method.step_a = a;
@@ -117,15 +117,15 @@ TEST(LabTraining, EnergiesAreToldOnRequest) {
   config.train.record_energies = 5;
   Recorder recorder;
   train(config, banded_dataset(), options_for(recorder));
-  // 18 steps, of which 1, 6, 11 and 16 are recorded; two hidden layers: last, z, theta, a, z, theta
-  ASSERT_EQ(recorder.energies.size(), 4u * 6);
+  // 18 steps, of which 1, 6, 11 and 16 are recorded; two hidden layers: last, a, z, theta, a, z, theta
+  ASSERT_EQ(recorder.energies.size(), 4u * 7);
   std::string order;
-  for (size_t i = 0; i < 6; ++i)
+  for (size_t i = 0; i < 7; ++i)
     order += recorder.energies[i].block + std::to_string(recorder.energies[i].layer) + " ";
-  EXPECT_EQ(order, "last3 z2 theta2 a2 z1 theta1 ");
+  EXPECT_EQ(order, "last3 a3 z2 theta2 a2 z1 theta1 ");
   for (size_t i = 0; i < recorder.energies.size(); ++i) {
     const EnergyEvent& event = recorder.energies[i];
-    const int64_t step = 1 + 5 * static_cast<int64_t>(i / 6);
+    const int64_t step = 1 + 5 * static_cast<int64_t>(i / 7);
     EXPECT_EQ(event.step, step);
     EXPECT_EQ(event.epoch, recorder.steps[step - 1].epoch);
     if (event.block == "last")
@@ -146,6 +146,15 @@ TEST(LabTraining, RefusesWhatItCannotDoAndSaysWhy) {
   Config config = lab_config();
   config.method.step_z = "sideways";
   EXPECT_EQ(complaint(config), "method.step_z must be explicit, implicit or bregman, got 'sideways'");
+  config = lab_config();
+  config.method.step_last = "sideways";
+  EXPECT_EQ(complaint(config), "method.step_last must be explicit, implicit or moreau, got 'sideways'");
+  config = lab_config();
+  config.method.penalty_gamma = {1e300};
+  config.optimizer.lr = 1e-10;
+  EXPECT_EQ(
+      complaint(config),
+      "method.penalty_gamma = 1e+300 over the learning rate 1e-10 is not a positive, finite number");
   config = lab_config();
   config.method.penalty_gamma = {1, 2, 3};
   EXPECT_EQ(complaint(config), "method.penalty_gamma needs one number, or one for each of the 2 hidden layers, got 3");
