@@ -1,7 +1,7 @@
 """The directions of layers from what their uses left: one solve for all uses, and for layers that share inputs."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,17 +48,18 @@ class Problem:
         return (*self.trained, *step_arguments(self.tau_theta, self.solver, self.scaling))
 
 
-def solve(problems: Sequence[Problem]) -> list[Directions]:
-    """The directions of each problem, in this order. Raises RuntimeError for sizes that do not belong together."""
+def solve(problems: Sequence[Problem]) -> Iterator[tuple[int, Directions]]:
+    """The directions of each problem with its index, as they are made: no more than those of one solve exist at once.
+
+    Raises RuntimeError for sizes that do not belong together.
+    """
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for index, problem in enumerate(problems):
         groups[_shared_gram(problem) or index].append(index)
-    results: dict[int, Directions] = {}
     for members in groups.values():
         together = [problems[index] for index in members]
         linear = base_class(together[0].module) is torch.nn.Linear
-        results.update(zip(members, _linear(together) if linear else [_conv(together[0])], strict=True))
-    return [results[index] for index in range(len(problems))]
+        yield from zip(members, _linear(together) if linear else [_conv(together[0])], strict=True)
 
 
 def _shared_gram(problem: Problem) -> Hashable | None:

@@ -150,10 +150,9 @@ class Preconditioner:
         self._refuse_to_step_alone()
         scale = self._grad_scaler.get_scale() if self._grad_scaler is not None else 1.0
         stepping = [layer for layer in self._layers.values() if layer.uses and layer.has_gradient]
-        directions = solve([layer.problem(self.steps) for layer in stepping])
-        for layer, pair in zip(stepping, directions, strict=True):
-            for name, direction in zip(("weight", "bias"), pair, strict=True):
-                parameter = layer.module._parameters[name]
+        for index, directions in solve([layer.problem(self.steps) for layer in stepping]):
+            for name, direction in zip(("weight", "bias"), directions, strict=True):
+                parameter = stepping[index].module._parameters[name]
                 if parameter is not None and parameter.requires_grad and parameter.grad is not None:
                     parameter.grad.copy_(direction / scale)
         self.reset()
