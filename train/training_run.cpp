@@ -64,12 +64,15 @@ TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const Tra
       layers_(model_layers(config.model, data_.train.images.sizes().slice(1).vec(), data_.classes)),
       model_(seeded_model(layers_, config, device_, dtype_)),
       lab_(config.method.name == "lab" ? std::optional<LabStep>(std::in_place, model_, config.method) : std::nullopt),
+      guard_(model_, nonfinite_policy(config.train.on_nonfinite), device_.is_cuda()),
       optimizer_(make_optimizer(config.optimizer, *model_)),
       sampler_(data_.train.records(), config.train.batch_size, config.train.seed),
       schedule_(config.schedule, sampler_.batches_per_epoch(), config.train.epochs),
       save_interval_(save_interval(config.train.save_every, sampler_.batches_per_epoch())),
       log_(device_.is_cuda()) {
   check_batches(layers_, config.train.batch_size, data_.train.records());
+  if (config.train.check_residuals > 0)
+    residual_check_.emplace(model_, layers_);
 }
 
 void TrainingRun::announce_start() {
@@ -107,13 +110,10 @@ bool TrainingRun::stop_requested() const {
 
 void TrainingRun::step() {
   stopwatch_.start();
-  const double lr = config_.optimizer.lr * schedule_.factor(step_);
+  const double lr = config_.optimizer.lr * schedule_.factor(step_) * guard_.state().lr_factor;
   set_learning_rate(*optimizer_, lr);
   const auto [input, labels] = to_batch(data_.train, sampler_.next(), dtype_, device_);
-  const at::Tensor loss = optimizer_->step([&, &batch = input, &classes = labels] {
-    optimizer_->zero_grad();
-    return directions(batch, classes, lr);
-  });
+  const Step step = take_step(input, labels, lr);
   ++step_;
   saved_ = false;
   stopwatch_.stop();
@@ -122,18 +122,41 @@ void TrainingRun::step() {
   event.step = step_;
   event.epoch = static_cast<double>(step_) / static_cast<double>(sampler_.batches_per_epoch());
   event.seconds = stopwatch_.seconds();
-  event.lr = lr;
-  log_.add(event, loss);
-  if (log_.flush_due() || !energies_.empty())
+  event.lr = step.taken ? lr : 0;
+  log_.add(event, step.loss);
+  if (log_.flush_due() || !energies_.empty() || !residuals_.empty())
     tell_steps();
   tell_energies(event);
+  tell_residuals(event);
+}
+
+TrainingRun::Step TrainingRun::take_step(const at::Tensor& input, const at::Tensor& labels, double lr) {
+  const auto evaluate_directions = [&] {
+    optimizer_->zero_grad();
+    return directions(input, labels, lr);
+  };
+  if (config_.optimizer.name == "lbfgs")  // one step of it takes several evaluations
+    return {optimizer_->step(evaluate_directions)};
+  guard_.before_forward();
+  const at::Tensor loss = evaluate_directions();
+  if (!guard_.finite(loss)) {
+    warn(guard_.refuse(loss, input, step_ + 1));
+    return {loss, false};
+  }
+  optimizer_->step();
+  guard_.taken();
+  return {loss};
 }
 
 // Leaves in `.grad` what the optimizer is to take; returns the loss.
 at::Tensor TrainingRun::directions(const at::Tensor& input, const at::Tensor& labels, double lr) {
   if (!lab_) {
-    at::Tensor loss = torch::nn::functional::cross_entropy(model_->forward(input), labels);
+    const bool check = residual_check_ && step_ % config_.train.check_residuals == 0;
+    const at::Tensor output = check ? residual_check_->forward(input) : model_->forward(input);
+    at::Tensor loss = torch::nn::functional::cross_entropy(output, labels);
     loss.backward();
+    if (check)
+      residuals_ = residual_check_->residuals();
     return loss;
   }
   const int64_t interval = config_.train.record_energies;
@@ -154,6 +177,21 @@ void TrainingRun::tell_energies(const StepEvent& step) {
   energies_.clear();
 }
 
+void TrainingRun::tell_residuals(const StepEvent& step) {
+  for (ResidualEvent& event : residuals_) {
+    event.step = step.step;
+    event.epoch = step.epoch;
+    if (event.status != to_string(Status::ok)) {
+      warn(
+          "the solver of layer " + event.layer + " said " + event.status + " at or before step " +
+          std::to_string(event.step));
+    }
+    for (Observer* observer : options_.observers)
+      observer->on_residual(event);
+  }
+  residuals_.clear();
+}
+
 void TrainingRun::tell_steps() {
   if (log_.empty())
     return;
@@ -163,12 +201,21 @@ void TrainingRun::tell_steps() {
     c10::impl::getDeviceGuardImpl(device_.type())->synchronizeDevice(device_.index());
   stopwatch_.stop();
   for (const StepEvent& event : events) {
-    require<DivergedError>(
-        std::isfinite(event.loss), "training diverged: the loss is ", event.loss, " at step ", event.step, " (epoch ",
-        event.epoch, "); try a smaller optimizer.lr");
+    check_finite(event);
     for (Observer* observer : options_.observers)
       observer->on_step(event);
   }
+}
+
+// Of steps that were taken; on a GPU this is where a loss that is not finite shows.
+void TrainingRun::check_finite(const StepEvent& step) const {
+  const bool left_out = guard_.policy() != NonfinitePolicy::stop && step.lr == 0;
+  if (std::isfinite(step.loss) || left_out)
+    return;
+  const std::string parameter = nonfinite_parameter(*model_);
+  throw DivergedError(
+      "training diverged: the loss is " + std::to_string(step.loss) + " at step " + std::to_string(step.step) +
+      (parameter.empty() ? "" : ", and now " + parameter + " is not finite") + "; try a smaller optimizer.lr");
 }
 
 bool TrainingRun::evaluation_due() const {
@@ -183,9 +230,10 @@ void TrainingRun::evaluate() {
   const auto test = train::evaluate(model_, data_.test, options_.stop);
   if (!train || !validation || !test)
     return;
+  const bool may_go_on = guard_.policy() != NonfinitePolicy::stop && nonfinite_parameter(*model_).empty();
   require<DivergedError>(
-      std::isfinite(train->loss), "training diverged: the loss over the training set is ", train->loss, " after step ",
-      step_, " (epoch ", epochs_done(), "); try a smaller optimizer.lr");
+      std::isfinite(train->loss) || may_go_on, "training diverged: the loss over the training set is ", train->loss,
+      " after step ", step_, " (epoch ", epochs_done(), "); try a smaller optimizer.lr");
   evaluated_epoch_ = epochs_done();
   evaluated_step_ = step_;
   saved_ = false;
@@ -210,7 +258,7 @@ void TrainingRun::tell_epoch(const Evaluation& train, const Evaluation& validati
   event.validation_accuracy = validation.accuracy;
   event.test_loss = test.loss;
   event.test_accuracy = test.accuracy;
-  event.lr = config_.optimizer.lr * schedule_.factor(std::max<int64_t>(step_ - 1, 0));
+  event.lr = config_.optimizer.lr * schedule_.factor(std::max<int64_t>(step_ - 1, 0)) * guard_.state().lr_factor;
   for (Observer* observer : options_.observers)
     observer->on_epoch(event);
 }

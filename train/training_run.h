@@ -6,6 +6,8 @@
 #include "train/execution.h"
 #include "train/lab_step.h"
 #include "train/model.h"
+#include "train/nonfinite_guard.h"
+#include "train/residual_check.h"
 #include "train/schedule.h"
 #include "train/step_log.h"
 #include "train/stopwatch.h"
@@ -50,8 +52,15 @@ class TrainingRun {
   int64_t epochs_done() const { return step_ / sampler_.batches_per_epoch(); }
   int64_t total_steps() const;
   void tell_steps();
+  struct Step {
+    at::Tensor loss;
+    bool taken = true;
+  };
+  Step take_step(const at::Tensor& input, const at::Tensor& labels, double lr);
   at::Tensor directions(const at::Tensor& input, const at::Tensor& labels, double lr);
   void tell_energies(const StepEvent& step);
+  void tell_residuals(const StepEvent& step);
+  void check_finite(const StepEvent& step) const;
   void tell_epoch(const Evaluation& train, const Evaluation& validation, const Evaluation& test);
   void remember_if_best(int64_t epoch, const Evaluation& validation, const Evaluation& test);
   void check_parameters() const;
@@ -68,6 +77,8 @@ class TrainingRun {
   std::vector<ModelLayer> layers_;
   torch::nn::Sequential model_;
   std::optional<LabStep> lab_;
+  NonfiniteGuard guard_;
+  std::optional<ResidualCheck> residual_check_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
   Sampler sampler_;
   Schedule schedule_;
@@ -81,7 +92,8 @@ class TrainingRun {
   BestEpoch best_;
   Stopwatch stopwatch_;
   StepLog log_;
-  std::vector<EnergyEvent> energies_;  // of the present step
+  std::vector<EnergyEvent> energies_;     // of the present step
+  std::vector<ResidualEvent> residuals_;  // likewise
 };
 
 }  // namespace proxprop::train
