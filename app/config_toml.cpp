@@ -9,12 +9,13 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
 
 namespace proxprop::app {
 namespace {
 
 using train::ConfigError;
+
+constexpr size_t kMostBytes = size_t{1} << 20;  // the file may be a pipe, and a device never ends
 
 /// What the reader of one file carries along.
 struct Reader {
@@ -140,7 +141,12 @@ void ConfigSources::add_file(const std::filesystem::path& path) {
   if (!stream || std::filesystem::is_directory(path)) {
     throw ConfigError("cannot read the configuration file " + path.string());
   }
-  const std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  std::string text(kMostBytes + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(stream.gcount()));
+  train::require<ConfigError>(
+      text.size() <= kMostBytes, path.string(), " is not a configuration file: it has more than ", kMostBytes,
+      " bytes");
   add_toml(text, path.string());
 }
 

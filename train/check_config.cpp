@@ -5,6 +5,7 @@
 #include "train/execution.h"
 #include "train/layer_spec.h"
 #include "train/method.h"
+#include "train/nonfinite_guard.h"
 #include "train/optimizer.h"
 #include "train/records/config_json.h"
 #include "train/schedule.h"
@@ -46,6 +47,11 @@ void check_lbfgs(const Config& config, int64_t train_records) {
       "next, and its line search compares values of different functions; set train.batch_size to at least ",
       train_records, ", the number of training records, got ", config.train.batch_size);
   require<ConfigError>(
+      config.train.on_nonfinite == "stop",
+      "optimizer.name = lbfgs needs train.on_nonfinite = stop: one of its steps "
+      "evaluates the loss at several points and cannot be left out as a whole, got ",
+      config.train.on_nonfinite);
+  require<ConfigError>(
       !has_dropout(config.model),
       "optimizer.name = lbfgs needs a model without dropout: its line search compares values of the loss, "
       "and dropout makes each of them random");
@@ -57,6 +63,8 @@ void check_train(const TrainConfig& train) {
   check_range("train.max_steps", train.max_steps, 0, kLargest);
   check_range("train.threads", train.threads, 0, 4096);
   check_range("train.keep", train.keep, 1, kLargest);
+  nonfinite_policy(train.on_nonfinite);
+  check_range("train.check_residuals", train.check_residuals, 0, kLargest);
   check_range("train.record_energies", train.record_energies, 0, kLargest);
   require<ConfigError>(
       std::isfinite(train.save_every) && train.save_every >= 0, "train.save_every must be at least 0, got ",
@@ -75,6 +83,10 @@ void check_config(const Config& config, int64_t train_records) {
   require<ConfigError>(
       config.train.record_energies == 0 || !has_dropout(config.model),
       "train.record_energies needs a model without dropout, which makes the energy random");
+  require<ConfigError>(
+      config.train.check_residuals == 0 || config.method.name == "exact" || config.method.name == "cg",
+      "train.check_residuals looks at proximal directions, and method.name = ", config.method.name,
+      " takes none that it can see; use exact or cg");
   require<ConfigError>(train_records >= 1, "there are no training records");
   if (config.optimizer.name == "lbfgs")
     check_lbfgs(config, train_records);
@@ -91,9 +103,18 @@ void check_batches(const std::vector<ModelLayer>& layers, int64_t batch_size, in
 }
 
 void check_resumable(const Config& then, const Config& now) {
-  static const std::set<std::string> free_keys = {"data.dir",         "train.epochs",        "train.max_steps",
-                                                  "train.device",     "train.threads",       "train.keep",
-                                                  "train.save_every", "train.deterministic", "train.record_energies"};
+  static const std::set<std::string> free_keys = {
+      "data.dir",
+      "train.epochs",
+      "train.max_steps",
+      "train.device",
+      "train.threads",
+      "train.keep",
+      "train.save_every",
+      "train.deterministic",
+      "train.on_nonfinite",
+      "train.check_residuals",
+      "train.record_energies"};
   const Json before = config_to_json(then);
   const Json after = config_to_json(now);
   for (const auto& [section, members] : before.items()) {

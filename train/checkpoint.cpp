@@ -33,6 +33,8 @@ Json state_to_json(const Checkpoint& checkpoint) {
       {"sampler_batch", checkpoint.sampler.batch},
       {"evaluated_epoch", checkpoint.evaluated_epoch},
       {"evaluated_step", checkpoint.evaluated_step},
+      {"lr_factor", checkpoint.lr_factor},
+      {"refused_in_a_row", checkpoint.refused_in_a_row},
       {"seconds", checkpoint.seconds},
       {"train_records", checkpoint.train_records},
       {"rates", rates_to_json(checkpoint.rates)},
@@ -43,19 +45,26 @@ Json state_to_json(const Checkpoint& checkpoint) {
 }
 
 void state_from_json(const Json& json, Checkpoint& checkpoint) {
-  checkpoint.step = json.at("step").get<int64_t>();
-  checkpoint.sampler.epoch = json.at("sampler_epoch").get<int64_t>();
-  checkpoint.sampler.batch = json.at("sampler_batch").get<int64_t>();
-  checkpoint.evaluated_epoch = json.at("evaluated_epoch").get<int64_t>();
-  checkpoint.evaluated_step = json.value("evaluated_step", int64_t{-1});  // older checkpoints end at whole epochs
+  const auto integer = [&](const char* key) { return integer_from_json(json.at(key), key); };
+  checkpoint.step = integer("step");
+  checkpoint.sampler.epoch = integer("sampler_epoch");
+  checkpoint.sampler.batch = integer("sampler_batch");
+  checkpoint.evaluated_epoch = integer("evaluated_epoch");
+  if (json.contains("evaluated_step"))  // older checkpoints end at whole epochs
+    checkpoint.evaluated_step = integer("evaluated_step");
+  if (json.contains("lr_factor")) {  // older ones know no steps that are not taken
+    checkpoint.lr_factor = json.at("lr_factor").get<double>();
+    checkpoint.refused_in_a_row = integer("refused_in_a_row");
+  }
   checkpoint.seconds = json.at("seconds").get<double>();
-  checkpoint.train_records = json.at("train_records").get<int64_t>();
+  checkpoint.train_records = integer("train_records");
   if (const auto rates = json.find("rates"); rates != json.end())
     checkpoint.rates = rates_from_json(*rates);
-  checkpoint.best.epoch = json.at("best_epoch").get<int64_t>();
-  checkpoint.best.step = json.at("best_step").get<int64_t>();
+  checkpoint.best.epoch = integer("best_epoch");
+  checkpoint.best.step = integer("best_step");
   checkpoint.best.validation_accuracy = number(json.at("best_validation_accuracy"));
   checkpoint.best.test_accuracy = number(json.at("best_test_accuracy"));
+  require<RecordReadError>(checkpoint.step >= 0, "step must be at least 0, got ", checkpoint.step);
 }
 
 void add(TensorMap& all, const std::string& prefix, const TensorMap& part) {

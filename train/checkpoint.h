@@ -33,6 +33,8 @@ struct Checkpoint {
   int64_t step = 0;
   int64_t evaluated_epoch = -1;  ///< last epoch whose EpochEvent has been told; -1: not even epoch 0
   int64_t evaluated_step = -1;   ///< the step of the last EpochEvent, which may lie inside an epoch; -1: none
+  double lr_factor = 1;          ///< see NonfiniteGuard::State
+  int64_t refused_in_a_row = 0;  ///< likewise
   double seconds = 0;            ///< training time so far
   BestEpoch best;
   int64_t train_records = 0;

@@ -81,10 +81,12 @@ struct TrainConfig {
   std::string dtype = "float32";  ///< float32 | float64
   int64_t threads = 0;            ///< 0: LibTorch's default
   bool deterministic = false;
-  bool calibrate = false;       ///< plan by rates measured on this machine (train/calibration.h), not by fixed weights
-  double save_every = 1.0;      ///< epochs between checkpoints; 0: only at the end and on a signal
-  int64_t keep = 2;             ///< newest checkpoints kept, at least 1; the one of the best epoch is kept besides
-  int64_t record_energies = 0;  ///< lab: E of eq. 3 around each block update, every so many steps; 0: never
+  bool calibrate = false;   ///< plan by rates measured on this machine (train/calibration.h), not by fixed weights
+  double save_every = 1.0;  ///< epochs between checkpoints; 0: only at the end and on a signal
+  int64_t keep = 2;         ///< newest checkpoints kept, at least 1; the one of the best epoch is kept besides
+  std::string on_nonfinite = "stop";  ///< stop | skip | reduce: what becomes of a step whose loss is NaN or infinite
+  int64_t check_residuals = 0;        ///< exact, cg: the true residual of each layer, every so many steps; 0: never
+  int64_t record_energies = 0;        ///< lab: E of eq. 3 around each block update, every so many steps; 0: never
 };
 
 struct Config {

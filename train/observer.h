@@ -37,9 +37,9 @@ struct RunStart {
 struct StepEvent {
   int64_t step = 0;    ///< optimizer steps done, from 1
   double epoch = 0;    ///< fractional
-  double loss = 0;     ///< of the batch, before the step
+  double loss = 0;     ///< of the batch, before the step; NaN or infinite only where the step was not taken
   double seconds = 0;  ///< training time so far (evaluation not counted), over all resumptions
-  double lr = 0;
+  double lr = 0;       ///< 0 where the step was not taken (train.on_nonfinite)
 };
 
 struct EpochEvent {
@@ -64,6 +64,16 @@ struct EnergyEvent {
   double after = 0;
 };
 
+/// How well one proximal layer's direction V solves M V = b, from train.check_residuals.
+struct ResidualEvent {
+  int64_t step = 0;  ///< as in StepEvent
+  double epoch = 0;
+  std::string layer;    ///< as in LayerPlan
+  std::string route;    ///< the one taken
+  std::string status;   ///< ok, or what the solver said first since the last check
+  double residual = 0;  ///< |M V - b| / |b| in float64
+};
+
 struct RunEnd {
   std::string status;  ///< finished | interrupted | diverged
   int64_t epochs = 0, steps = 0;
@@ -82,6 +92,7 @@ class Observer {
   virtual void on_start(const RunStart&) {}
   virtual void on_step(const StepEvent&) {}
   virtual void on_energy(const EnergyEvent&) {}
+  virtual void on_residual(const ResidualEvent&) {}
   virtual void on_epoch(const EpochEvent&) {}
   /// A checkpoint of `step` is about to be written. A run that goes on from it does not tell again what came before,
   /// which therefore has to be on the disk first.

@@ -77,6 +77,7 @@ TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const Tra
       layers_(model_layers(config.model, data_.train.images.sizes().slice(1).vec(), data_.classes)),
       model_(seeded_model(layers_, config, device_, dtype_)),
       lab_(config.method.name == "lab" ? std::optional<LabStep>(std::in_place, model_, config.method) : std::nullopt),
+      guard_(model_, nonfinite_policy(config.train.on_nonfinite), device_.is_cuda()),
       optimizer_(make_optimizer(config.optimizer, *model_)),
       sampler_(data_.train.records(), config.train.batch_size, config.train.seed),
       schedule_(config.schedule, sampler_.batches_per_epoch(), config.train.epochs),
@@ -92,6 +93,11 @@ TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const Tra
       " ranks without one; choose another train.batch_size or train_size");
   replicas_.join(*model_);
   bytes_before_ = replicas_.bytes_sent();
+  if (config.train.check_residuals > 0) {
+    require<ConfigError>(
+        replicas_.alone(), "train.check_residuals works on one rank alone; there are ", replicas_.size());
+    residual_check_.emplace(model_, layers_);
+  }
 }
 
 void TrainingRun::announce_start() {
@@ -132,16 +138,9 @@ bool TrainingRun::stop_requested() const {
 
 void TrainingRun::step() {
   stopwatch_.start();
-  const double lr = config_.optimizer.lr * schedule_.factor(step_);
+  const double lr = config_.optimizer.lr * schedule_.factor(step_) * guard_.state().lr_factor;
   set_learning_rate(*optimizer_, lr);
-  const at::Tensor batch_indices = sampler_.next();
-  const auto [begin, end] = replicas_.share(batch_indices.numel());
-  const auto [input, labels] = to_batch(data_.train, batch_indices.slice(0, begin, end), dtype_, device_);
-  const double weight = replicas_.weight(batch_indices.numel());
-  const at::Tensor loss = optimizer_->step([&, &batch = input, &classes = labels] {
-    optimizer_->zero_grad();
-    return directions(batch, classes, lr, weight);
-  });
+  const Step step = take_step(next_batch(), lr);
   ++step_;
   saved_ = false;
   stopwatch_.stop();
@@ -150,27 +149,58 @@ void TrainingRun::step() {
   event.step = step_;
   event.epoch = static_cast<double>(step_) / static_cast<double>(sampler_.batches_per_epoch());
   event.seconds = stopwatch_.seconds();
-  event.lr = lr;
-  log_.add(event, loss);
-  if (log_.flush_due() || !energies_.empty())
+  event.lr = step.taken ? lr : 0;
+  log_.add(event, step.loss);
+  if (log_.flush_due() || !energies_.empty() || !residuals_.empty())
     tell_steps();
   tell_energies(event);
+  tell_residuals(event);
+}
+
+// This rank's share of the next batch.
+TrainingRun::Batch TrainingRun::next_batch() {
+  const at::Tensor records = sampler_.next();
+  const auto [begin, end] = replicas_.share(records.numel());
+  auto [input, labels] = to_batch(data_.train, records.slice(0, begin, end), dtype_, device_);
+  return {std::move(input), std::move(labels), replicas_.weight(records.numel())};
+}
+
+TrainingRun::Step TrainingRun::take_step(const Batch& batch, double lr) {
+  const auto evaluate_directions = [&] {
+    optimizer_->zero_grad();
+    return directions(batch, lr);
+  };
+  if (config_.optimizer.name == "lbfgs")  // one step of it takes several evaluations
+    return {optimizer_->step(evaluate_directions)};
+  guard_.before_forward();
+  const at::Tensor loss = evaluate_directions();
+  if (!guard_.finite(loss)) {
+    warn(guard_.refuse(loss, batch.input, step_ + 1));
+    return {loss, false};
+  }
+  optimizer_->step();
+  guard_.taken();
+  return {loss};
 }
 
 // Leaves in `.grad` what the optimizer is to take; returns the loss.
-at::Tensor TrainingRun::directions(const at::Tensor& input, const at::Tensor& labels, double lr, double weight) {
+at::Tensor TrainingRun::directions(const Batch& batch, double lr) {
   if (!lab_) {
-    at::Tensor loss = torch::nn::functional::cross_entropy(model_->forward(input), labels);
+    const bool check = residual_check_ && step_ % config_.train.check_residuals == 0;
+    const at::Tensor output = check ? residual_check_->forward(batch.input) : model_->forward(batch.input);
+    at::Tensor loss = torch::nn::functional::cross_entropy(output, batch.labels);
     if (!replicas_.alone())
-      loss = loss * weight;
+      loss = loss * batch.weight;
     loss.backward();
     stop_agreed_ = replicas_.synchronize(loss, options_.stop != nullptr && *options_.stop);
+    if (check)
+      residuals_ = residual_check_->residuals();
     return loss;
   }
   const int64_t interval = config_.train.record_energies;
   if (interval == 0 || step_ % interval != 0)
-    return lab_->run(input, labels, lr);
-  LabStep::Recorded recorded = lab_->run_recorded(input, labels, lr);
+    return lab_->run(batch.input, batch.labels, lr);
+  LabStep::Recorded recorded = lab_->run_recorded(batch.input, batch.labels, lr);
   energies_ = std::move(recorded.energies);
   return recorded.loss;
 }
@@ -185,6 +215,21 @@ void TrainingRun::tell_energies(const StepEvent& step) {
   energies_.clear();
 }
 
+void TrainingRun::tell_residuals(const StepEvent& step) {
+  for (ResidualEvent& event : residuals_) {
+    event.step = step.step;
+    event.epoch = step.epoch;
+    if (event.status != to_string(Status::ok)) {
+      warn(
+          "the solver of layer " + event.layer + " said " + event.status + " at or before step " +
+          std::to_string(event.step));
+    }
+    for (Observer* observer : options_.observers)
+      observer->on_residual(event);
+  }
+  residuals_.clear();
+}
+
 void TrainingRun::tell_steps() {
   if (log_.empty())
     return;
@@ -194,12 +239,21 @@ void TrainingRun::tell_steps() {
     c10::impl::getDeviceGuardImpl(device_.type())->synchronizeDevice(device_.index());
   stopwatch_.stop();
   for (const StepEvent& event : events) {
-    require<DivergedError>(
-        std::isfinite(event.loss), "training diverged: the loss is ", event.loss, " at step ", event.step, " (epoch ",
-        event.epoch, "); try a smaller optimizer.lr");
+    check_finite(event);
     for (Observer* observer : options_.observers)
       observer->on_step(event);
   }
+}
+
+// Of steps that were taken; on a GPU this is where a loss that is not finite shows.
+void TrainingRun::check_finite(const StepEvent& step) const {
+  const bool left_out = guard_.policy() != NonfinitePolicy::stop && step.lr == 0;
+  if (std::isfinite(step.loss) || left_out)
+    return;
+  const std::string parameter = nonfinite_parameter(*model_);
+  throw DivergedError(
+      "training diverged: the loss is " + std::to_string(step.loss) + " at step " + std::to_string(step.step) +
+      (parameter.empty() ? "" : ", and now " + parameter + " is not finite") + "; try a smaller optimizer.lr");
 }
 
 bool TrainingRun::evaluation_due() const {
@@ -214,9 +268,10 @@ void TrainingRun::evaluate() {
   const auto test = train::evaluate(model_, data_.test, options_.stop, replicas_);
   if (!train || !validation || !test)
     return;
+  const bool may_go_on = guard_.policy() != NonfinitePolicy::stop && nonfinite_parameter(*model_).empty();
   require<DivergedError>(
-      std::isfinite(train->loss), "training diverged: the loss over the training set is ", train->loss, " after step ",
-      step_, " (epoch ", epochs_done(), "); try a smaller optimizer.lr");
+      std::isfinite(train->loss) || may_go_on, "training diverged: the loss over the training set is ", train->loss,
+      " after step ", step_, " (epoch ", epochs_done(), "); try a smaller optimizer.lr");
   evaluated_epoch_ = epochs_done();
   evaluated_step_ = step_;
   saved_ = false;
@@ -241,7 +296,7 @@ void TrainingRun::tell_epoch(const Evaluation& train, const Evaluation& validati
   event.validation_accuracy = validation.accuracy;
   event.test_loss = test.loss;
   event.test_accuracy = test.accuracy;
-  event.lr = config_.optimizer.lr * schedule_.factor(std::max<int64_t>(step_ - 1, 0));
+  event.lr = config_.optimizer.lr * schedule_.factor(std::max<int64_t>(step_ - 1, 0)) * guard_.state().lr_factor;
   for (Observer* observer : options_.observers)
     observer->on_epoch(event);
 }

@@ -6,7 +6,9 @@
 #include "train/execution.h"
 #include "train/lab_step.h"
 #include "train/model.h"
+#include "train/nonfinite_guard.h"
 #include "train/replicas.h"
+#include "train/residual_check.h"
 #include "train/schedule.h"
 #include "train/step_log.h"
 #include "train/stopwatch.h"
@@ -51,8 +53,20 @@ class TrainingRun {
   int64_t epochs_done() const { return step_ / sampler_.batches_per_epoch(); }
   int64_t total_steps() const;
   void tell_steps();
-  at::Tensor directions(const at::Tensor& input, const at::Tensor& labels, double lr, double weight);
+  struct Batch {
+    at::Tensor input, labels;
+    double weight;  ///< of its loss in the mean over the ranks
+  };
+  struct Step {
+    at::Tensor loss;
+    bool taken = true;
+  };
+  Batch next_batch();
+  Step take_step(const Batch& batch, double lr);
+  at::Tensor directions(const Batch& batch, double lr);
   void tell_energies(const StepEvent& step);
+  void tell_residuals(const StepEvent& step);
+  void check_finite(const StepEvent& step) const;
   void tell_epoch(const Evaluation& train, const Evaluation& validation, const Evaluation& test);
   void remember_if_best(int64_t epoch, const Evaluation& validation, const Evaluation& test);
   void check_parameters() const;
@@ -70,6 +84,8 @@ class TrainingRun {
   std::vector<ModelLayer> layers_;
   torch::nn::Sequential model_;
   std::optional<LabStep> lab_;
+  NonfiniteGuard guard_;
+  std::optional<ResidualCheck> residual_check_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
   Sampler sampler_;
   Schedule schedule_;
@@ -86,7 +102,8 @@ class TrainingRun {
   BestEpoch best_;
   Stopwatch stopwatch_;
   StepLog log_;
-  std::vector<EnergyEvent> energies_;  // of the present step
+  std::vector<EnergyEvent> energies_;     // of the present step
+  std::vector<ResidualEvent> residuals_;  // likewise
 };
 
 }  // namespace proxprop::train

@@ -43,11 +43,10 @@ void TrainingRun::save_checkpoint() {
 
 // The losses so far are finite, but the last step may have been one too many: never replace a good checkpoint by that.
 void TrainingRun::check_parameters() const {
-  for (const auto& parameter : model_->named_parameters()) {
-    require<DivergedError>(
-        parameter.value().isfinite().all().item<bool>(), "training diverged: ", parameter.key(),
-        " is not finite after step ", step_, "; try a smaller optimizer.lr");
-  }
+  const std::string parameter = nonfinite_parameter(*model_);
+  require<DivergedError>(
+      parameter.empty(), "training diverged: ", parameter, " is not finite after step ", step_,
+      "; try a smaller optimizer.lr");
 }
 
 void TrainingRun::save_weights() const {
@@ -71,6 +70,8 @@ Checkpoint TrainingRun::capture() const {
   checkpoint.step = step_;
   checkpoint.evaluated_epoch = evaluated_epoch_;
   checkpoint.evaluated_step = evaluated_step_;
+  checkpoint.lr_factor = guard_.state().lr_factor;
+  checkpoint.refused_in_a_row = guard_.state().refused_in_a_row;
   checkpoint.seconds = stopwatch_.seconds();
   checkpoint.best = best_;
   checkpoint.train_records = data_.train.records();
@@ -102,6 +103,7 @@ void TrainingRun::restore(const Checkpoint& checkpoint) {
     const std::lock_guard lock(generator.mutex());
     generator.set_state(state->second);
   }
+  guard_.restore({checkpoint.lr_factor, checkpoint.refused_in_a_row});
   sampler_.restore(checkpoint.sampler);
   step_ = first_step_ = checkpoint.step;
   evaluated_epoch_ = checkpoint.evaluated_epoch;

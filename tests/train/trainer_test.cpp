@@ -1,6 +1,7 @@
 #include "support.h"
 #include "train/checkpoint.h"
 #include "train/errors.h"
+#include "train/execution.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
@@ -246,6 +247,16 @@ TEST(Trainer, ThreadsAndDeterminismAreAsBeforeAfterTheRun) {
   EXPECT_EQ(at::get_num_threads(), threads);
   EXPECT_FALSE(at::globalContext().deterministicAlgorithms());
   EXPECT_EQ(recorder.epochs.size(), 1u);
+}
+
+TEST(Trainer, DeterminismRefusesWhatHasNoDeterministicKernel) {
+  TrainConfig config;
+  config.deterministic = true;
+  at::Tensor tensor = at::zeros({4});
+  const auto without_a_fixed_order = [&] { tensor.put_(at::zeros({2}, at::kLong), at::ones({2})); };
+  EXPECT_NO_THROW(without_a_fixed_order());
+  const ExecutionScope scope(config);
+  EXPECT_THROW(without_a_fixed_order(), c10::Error);
 }
 
 // The paper's figure 2, small: its step sizes, its optimizer, digits in place of CIFAR-10.

@@ -15,6 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int64_t kMostEntries = 1'000;  // empty ones cost a file system more than bytes
+
 /// A new folder that is removed with everything in it.
 class TemporaryFolder {
  public:
@@ -115,7 +117,10 @@ void unpack_all(
     const std::function<void(const std::string&)>& on_entry) {
   std::vector<char> buffer(size_t{1} << 16);
   int64_t unpacked = 0;
+  int64_t entries = 0;
   while (archive_entry* entry = reader.next()) {
+    if (++entries > kMostEntries)
+      reader.refuse("expected at most " + std::to_string(kMostEntries) + " entries, found more");
     const fs::path path = checked_path(reader, entry, top);
     if (on_entry) {
       on_entry(path.string());

@@ -12,7 +12,7 @@ namespace proxprop::train {
 /// taken over. The work is done in a temporary folder beside `destination`, which is renamed at the end; one that an
 /// earlier, killed try left is removed first. `on_entry` is called with the path of each entry before it is written; it
 /// may throw to give up. Throws DataError when `destination` exists, for a corrupt or truncated archive, for a refused
-/// entry, and for more than `max_bytes` of files.
+/// entry, and for more than `max_bytes` of files or 1,000 entries.
 void unpack_tar_gz(
     const std::filesystem::path& archive,
     const std::filesystem::path& destination,

@@ -87,6 +87,8 @@ void visit_members(Section& train, Visit&& visit) {
   visit("calibrate", train.calibrate);
   visit("save_every", train.save_every);
   visit("keep", train.keep);
+  visit("on_nonfinite", train.on_nonfinite);
+  visit("check_residuals", train.check_residuals);
   visit("record_energies", train.record_energies);
 }
 
@@ -104,15 +106,11 @@ void visit_sections(Whole& config, Visit&& visit) {
   throw RecordReadError(key + " must be " + expected);
 }
 
-// nlohmann::json would silently cut 1.5 to 1 and wrap -1 to 2^64 - 1.
 void read(const Json& json, const std::string& key, int64_t& value) {
-  const bool too_large =
-      json.is_number_unsigned() && json.get<uint64_t>() > uint64_t{std::numeric_limits<int64_t>::max()};
-  if (!json.is_number_integer() || too_large)
-    wrong_type(key, "an integer");
-  value = json.get<int64_t>();
+  value = integer_from_json(json, key);
 }
 
+// nlohmann::json would wrap -1 to 2^64 - 1.
 void read(const Json& json, const std::string& key, uint64_t& value) {
   if (!json.is_number_unsigned() && !(json.is_number_integer() && json.get<int64_t>() >= 0)) {
     wrong_type(key, "a non-negative integer");

@@ -64,6 +64,16 @@ void visit_members(Record& energy, Visit&& visit) {
   visit("after", energy.after);
 }
 
+template <Is<ResidualEvent> Record, class Visit>
+void visit_members(Record& residual, Visit&& visit) {
+  visit("step", residual.step);
+  visit("epoch", residual.epoch);
+  visit("layer", residual.layer);
+  visit("route", residual.route);
+  visit("status", residual.status);
+  visit("residual", residual.residual);
+}
+
 template <Is<EpochEvent> Record, class Visit>
 void visit_members(Record& epoch, Visit&& visit) {
   visit("epoch", epoch.epoch);
@@ -102,6 +112,9 @@ const char* event_name(const StepEvent&) {
 }
 const char* event_name(const EnergyEvent&) {
   return "energy";
+}
+const char* event_name(const ResidualEvent&) {
+  return "residual";
 }
 const char* event_name(const EpochEvent&) {
   return "epoch";
@@ -146,22 +159,24 @@ Json to_json(const Record& record) {
 template <class Record>
 Record from_json(const Json& json);
 
-void read(const Json& json, std::string& value) {
+void read(const Json& json, const char*, std::string& value) {
   value = json.get<std::string>();
 }
-void read(const Json& json, int64_t& value) {
-  value = json.get<int64_t>();
+void read(const Json& json, const char* key, int64_t& value) {
+  value = integer_from_json(json, key);
 }
-void read(const Json& json, double& value) {
+void read(const Json& json, const char*, double& value) {
   value = json.is_null() ? std::numeric_limits<double>::quiet_NaN() : json.get<double>();
 }
-void read(const Json& json, std::map<std::string, double>& values) {
+void read(const Json& json, const char*, std::map<std::string, double>& values) {
   values = json.get<std::map<std::string, double>>();
 }
-void read(const Json& json, Config& value) {
+void read(const Json& json, const char*, Config& value) {
   value = config_from_json(json);
 }
-void read(const Json& json, std::vector<LayerPlan>& plans) {
+void read(const Json& json, const char* key, std::vector<LayerPlan>& plans) {
+  if (!json.is_array())
+    throw RecordReadError(std::string(key) + " must be a list");
   for (const Json& plan : json)
     plans.push_back(from_json<LayerPlan>(plan));
 }
@@ -171,7 +186,7 @@ Record from_json(const Json& json) {
   Record record;
   visit_members(record, [&](const char* name, auto& value) {
     if (const auto found = json.find(name); found != json.end())
-      read(*found, value);
+      read(*found, name, value);
   });
   return record;
 }
@@ -198,6 +213,8 @@ std::optional<Event> event_from_json(const Json& json) {
       return from_json<StepEvent>(json);
     if (name == "energy")
       return from_json<EnergyEvent>(json);
+    if (name == "residual")
+      return from_json<ResidualEvent>(json);
     if (name == "epoch")
       return from_json<EpochEvent>(json);
     if (name == "end")

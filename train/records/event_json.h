@@ -9,9 +9,9 @@
 namespace proxprop::train {
 
 /// What one line of metrics.jsonl holds.
-using Event = std::variant<RunStart, StepEvent, EnergyEvent, EpochEvent, RunEnd>;
+using Event = std::variant<RunStart, StepEvent, EnergyEvent, ResidualEvent, EpochEvent, RunEnd>;
 
-/// {"event": "start" | "step" | "energy" | "epoch" | "end", ...}; the other keys are the member names of
+/// {"event": "start" | "step" | "energy" | "residual" | "epoch" | "end", ...}; the other keys are the member names of
 /// train/observer.h. A start does not say whether and where the run was resumed: the record of a resumed run is that of
 /// a run never stopped.
 Json event_to_json(const Event& event);

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <limits>
+
 namespace proxprop::train {
 
 std::string json_text(const Json& value, bool indented) {
@@ -31,6 +33,14 @@ Json parse_json(std::string_view text, const std::string& origin) {
   if (value.is_discarded())
     throw RecordReadError(origin + " is not valid JSON");
   return value;
+}
+
+int64_t integer_from_json(const Json& value, const std::string& key) {
+  const bool too_large =
+      value.is_number_unsigned() && value.get<uint64_t>() > uint64_t{std::numeric_limits<int64_t>::max()};
+  if (!value.is_number_integer() || too_large)
+    throw RecordReadError(key + " must be an integer");
+  return value.get<int64_t>();
 }
 
 }  // namespace proxprop::train

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -20,5 +21,9 @@ std::string json_text_for_html(const Json& value);
 
 /// Parses; `origin` names the file in the RecordError that a syntax error gives.
 Json parse_json(std::string_view text, const std::string& origin);
+
+/// The number where it is an integer that fits; nlohmann::json alone would cut 1.5 to 1, wrap 2^63, and leave 1e300
+/// undefined. Throws RecordReadError that begins with `key`.
+int64_t integer_from_json(const Json& value, const std::string& key);
 
 }  // namespace proxprop::train

@@ -27,9 +27,10 @@ std::vector<Event> events_up_to(const fs::path& path, int64_t first_step) {
   for (const Event& event : read_events(path)) {
     const auto* step = std::get_if<StepEvent>(&event);
     const auto* energy = std::get_if<EnergyEvent>(&event);
+    const auto* residual = std::get_if<ResidualEvent>(&event);
     const auto* epoch = std::get_if<EpochEvent>(&event);
     if ((step && step->step <= first_step) || (energy && energy->step <= first_step) ||
-        (epoch && epoch->step <= first_step))
+        (residual && residual->step <= first_step) || (epoch && epoch->step <= first_step))
       kept.push_back(event);
   }
   return kept;
@@ -82,6 +83,10 @@ void MetricsWriter::on_step(const StepEvent& step) {
 
 void MetricsWriter::on_energy(const EnergyEvent& energy) {
   append(energy);
+}
+
+void MetricsWriter::on_residual(const ResidualEvent& residual) {
+  append(residual);
 }
 
 void MetricsWriter::on_epoch(const EpochEvent& epoch) {

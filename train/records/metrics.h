@@ -25,6 +25,7 @@ class MetricsWriter : public Observer {
   void on_start(const RunStart& start) override;
   void on_step(const StepEvent& step) override;
   void on_energy(const EnergyEvent& energy) override;
+  void on_residual(const ResidualEvent& residual) override;
   void on_epoch(const EpochEvent& epoch) override;
   void on_checkpoint(int64_t step) override;
   void on_end(const RunEnd& end) override;

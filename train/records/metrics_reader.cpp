@@ -19,6 +19,7 @@ struct Collector {
   void operator()(RunStart& start) { metrics.start = std::move(start); }
   void operator()(StepEvent& step) { metrics.steps.push_back(step); }
   void operator()(EnergyEvent& energy) { metrics.energies.push_back(std::move(energy)); }
+  void operator()(ResidualEvent& residual) { metrics.residuals.push_back(std::move(residual)); }
   void operator()(EpochEvent& epoch) { metrics.epochs.push_back(epoch); }
   void operator()(RunEnd& end) { metrics.end = std::move(end); }
 };

@@ -20,6 +20,7 @@ struct Metrics {
   std::vector<EpochEvent> epochs;
   std::optional<RunEnd> end;  ///< empty while the run goes on, and after it was killed
   std::vector<EnergyEvent> energies = {};
+  std::vector<ResidualEvent> residuals = {};
 };
 Metrics read_metrics(const std::filesystem::path& path);
 

@@ -68,11 +68,14 @@ void PosixFile::fail() const {
 }
 
 std::string read_file(const std::filesystem::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  int error = descriptor < 0 ? errno : 0;
+  // Not waiting for the other end of a pipe.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat status {};
+  int error = descriptor < 0 || ::fstat(descriptor, &status) != 0 ? errno : 0;
+  const bool regular = S_ISREG(status.st_mode);  // a device may never end
   std::string bytes;
   std::array<char, 65536> chunk;
-  while (error == 0) {
+  while (error == 0 && regular) {
     const ssize_t count = ::read(descriptor, chunk.data(), chunk.size());
     if (count == 0)
       break;
@@ -84,8 +87,8 @@ std::string read_file(const std::filesystem::path& path) {
   }
   if (descriptor >= 0)
     ::close(descriptor);
-  if (error != 0)
-    throw RecordReadError("cannot read " + path.string() + ": " + reason(error));
+  if (error != 0 || !regular)
+    throw RecordReadError("cannot read " + path.string() + ": " + (error != 0 ? reason(error) : "not a regular file"));
   return bytes;
 }
 

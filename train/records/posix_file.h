@@ -29,7 +29,7 @@ class PosixFile {
   int descriptor_ = -1;
 };
 
-/// All bytes of a file. Throws RecordError.
+/// All bytes of a file; of pipes and devices, which may never end, none. Throws RecordReadError.
 std::string read_file(const std::filesystem::path& path);
 
 }  // namespace proxprop::train

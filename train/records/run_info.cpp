@@ -42,7 +42,7 @@ Json run_info_to_json(const RunInfo& info) {
 
 RunInfo run_info_from_json(const Json& json) {
   try {
-    const auto version = json.at("schema_version").get<int64_t>();
+    const int64_t version = integer_from_json(json.at("schema_version"), "schema_version");
     if (version > schema_version) {
       throw RecordReadError("written by a newer proxprop (schema_version " + std::to_string(version) + ")");
     }

@@ -1,7 +1,9 @@
 #include "train/data/batch.h"
 
+#include "train/data/sampler.h"
 #include "train/data/synthetic.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
@@ -63,6 +65,31 @@ TEST(ToBatch, RefusesWhatIsNoBatch) {
   EXPECT_THROW(to_batch(data, at::tensor({5}, at::kLong), at::kFloat, at::kCPU), c10::Error);
   EXPECT_THROW(to_batch(data, at::arange(5, at::kLong), at::kInt, at::kCPU), c10::Error);
   EXPECT_THROW(to_batch({}, at::arange(5, at::kLong), at::kFloat, at::kCPU), c10::Error);
+}
+
+// Batches are made by threads of LibTorch, which take turns in another order each time.
+TEST(ToBatch, HasTheSameBitsForAnyNumberOfThreads) {
+  const LabelledImages plain = make_synthetic({}, 300, 0);
+  LabelledImages mapped = plain;
+  mapped.pixels = {{0.01, 0.02, 0.03}, {-0.5, 0.25, 0.125}};
+  const int before = at::get_num_threads();
+  std::vector<at::Tensor> expected;
+  for (const int threads : {1, 2, 3, 8}) {
+    at::set_num_threads(threads);
+    std::vector<at::Tensor> batches;
+    for (const LabelledImages* data : {&plain, &mapped}) {
+      Sampler sampler(data->records(), 128, 7);
+      for (int64_t i = 0; i < 5; ++i) {  // into the second epoch
+        const auto [inputs, labels] = to_batch(*data, sampler.next(), at::kFloat, at::kCPU);
+        batches.insert(batches.end(), {inputs, labels});
+      }
+    }
+    if (expected.empty())
+      expected = batches;
+    for (size_t i = 0; i < batches.size(); ++i)
+      EXPECT_TRUE(batches[i].equal(expected[i])) << threads << " threads, tensor " << i;
+  }
+  at::set_num_threads(before);
 }
 
 }  // namespace

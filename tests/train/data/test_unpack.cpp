@@ -138,5 +138,13 @@ TEST_F(Unpack, BeingKilledLeavesNoHalfFolderAndTheNextTryIsWhole) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 1);
 }
 
+TEST_F(Unpack, RefusesEntriesWithoutEnd) {
+  std::vector<TarEntry> entries;
+  for (int i = 0; i < 1001; ++i)
+    entries.push_back({"set/" + std::to_string(i), "", Kind::folder});
+  EXPECT_TRUE(refuses(entries, {"1000 entries"}));
+  EXPECT_FALSE(fs::exists(destination_));
+}
+
 }  // namespace
 }  // namespace proxprop::train::testing
