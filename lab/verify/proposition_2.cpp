@@ -22,7 +22,9 @@ void check_layer(Rows& rows, const std::string& network, const DenseLayer& dense
     for (const Route route : {Route::sample_gram, Route::feature_gram, Route::matrix_free})
       add(to_string(route), {tau_theta, Cholesky{}, Scaling::sum, route}, 1);
   }
-  add("mean scaling", {1.0, Cholesky{}, Scaling::mean}, double(layer.transfer->dimensions()->rows));
+  // The mean is over the rows of the output: records, or positions of all records.
+  const int64_t outputs = layer.parameters.front().size(0);
+  add("mean scaling", {1.0, Cholesky{}, Scaling::mean}, double(layer.grad_output.numel() / outputs));
 }
 
 }  // namespace

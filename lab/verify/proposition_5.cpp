@@ -3,18 +3,17 @@
 // r_k = b - M x_k is orthogonal to b and x_k, so that <b, x_k> = 2 <b, x_k> - <x_k, M x_k>, which grows with k, and
 // |x_k| grows as well (Steihaug 1983), up to |V|.
 //
-// Rounding takes that orthogonality from every conjugate gradient iteration sooner or later, in float64 after five to nine
-// iterations here. What needs it is checked up to there: <b, x_k> and |x_k| themselves. Descent and the growth of 2 <b,
+// Rounding takes that orthogonality from every conjugate gradient iteration sooner or later, in float64 after five to
+// eleven iterations here. What needs it is checked up to there: <b, x_k> and |x_k| themselves. Descent and the growth of 2 <b,
 // x_k> - <x_k, M x_k> need no more than each step's own minimisation, and are checked for every k.
 
 #include "lab/verify/checks.h"
+#include "lab/verify/least.h"
 #include "lab/verify/text.h"
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace proxprop::verify {
 namespace {
@@ -53,12 +52,11 @@ at::Tensor krylov_minimizers(const DenseLayer& dense, double tau_theta, Coupling
 
 /// The pair of consecutive values whose growth is the least.
 struct Growth {
-  double ratio = std::numeric_limits<double>::infinity();
+  Least ratio;
   double before = 0, after = 0;
 
   void add(double previous, double next) {
-    if (!(next / previous >= ratio)) {  // NaN counts
-      ratio = next / previous;
+    if (ratio.add(next / previous)) {
       before = previous;
       after = next;
     }
@@ -83,15 +81,17 @@ at::Tensor iterate(const System& system, int64_t k, const DirectionRule& directi
 void check_every_iterate(Rows& rows, const System& system, const DirectionRule& direction) {
   const at::Tensor m = system.dense.metric(system.tau_theta);
   const at::Tensor& b = system.dense.layer.gradient;
-  double least = std::numeric_limits<double>::infinity();
+  Least least;
   Growth objective, product, length;
   int64_t orthogonal = 1;  // iterates that are still Krylov minimisers
   at::Tensor x = iterate(system, 1, direction);
   const auto minimised = [&](const at::Tensor& y) { return (2 * b.dot(y) - y.dot(at::mv(m, y))).item<double>(); };
+  const auto cosine = [&](const at::Tensor& y) { return (y.dot(b) / (y.norm() * b.norm())).item<double>(); };
+  least.add(cosine(x));
   for (int64_t k = 1; k < iterations; ++k) {
-    least = std::min(least, (x.dot(b) / (x.norm() * b.norm())).item<double>());
     const at::Tensor residual = b - at::mv(m, x);
     const at::Tensor next = iterate(system, k + 1, direction);
+    least.add(cosine(next));
     objective.add(minimised(x), minimised(next));
     if (orthogonal == k && std::abs(residual.dot(b).item<double>()) <= 1e-2 * residual.dot(residual).item<double>()) {
       product.add(x.dot(b).item<double>(), next.dot(b).item<double>());
@@ -102,7 +102,7 @@ void check_every_iterate(Rows& rows, const System& system, const DirectionRule& 
   }
   const std::string every = ", k = 1 to " + std::to_string(iterations);
   const std::string early = ", k = 1 to " + std::to_string(orthogonal);
-  rows.greater(system.name + every + ": least cos of x_k and b", least, 0);
+  rows.greater(system.name + every + ": least cos of x_k and b", least.value(), 0);
   rows.at_least(
       system.name + every + ": 2 <b, x_k> - <x_k, M x_k>, and before, least growth", objective.after, objective.before,
       rounding(system.dense.condition(system.tau_theta)));

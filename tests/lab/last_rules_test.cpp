@@ -73,6 +73,20 @@ TEST(MoreauLast, TendsToTheGradientForSmallStepSizes) {
   }
 }
 
+// Section 4.2.1: one minimises another energy. All records have the same output b, of which the envelope's loss is
+// minimised; J is least where softmax(b) are the shares of the classes.
+TEST(MoreauLast, WhereItComesToRestTheLossOfCrossEntropyIsNotStationary) {
+  const auto classes = torch::tensor({0, 0, 0, 1, 1, 2}, torch::kLong);
+  const CrossEntropy loss;
+  const double smoothing = 6;
+  auto b = torch::zeros({1, 3}, torch::kDouble);
+  const auto step = [&] { return loss.envelope_gradient(b.expand({6, 3}), classes, smoothing).sum(0, true); };
+  for (int i = 0; i < 1000; ++i)
+    b = b - step();
+  EXPECT_LT(step().norm().item<double>(), 1e-14);
+  EXPECT_GT(loss.gradient(b.expand({6, 3}), classes).sum(0).norm().item<double>(), 1e-3);
+}
+
 TEST(MoreauLast, Float32IsThatOfFloat64) {
   for (const Case& c : cases()) {
     const auto single = c.output.to(torch::kFloat);

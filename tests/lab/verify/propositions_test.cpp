@@ -10,7 +10,9 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
+#include <string>
 
 namespace proxprop::verify {
 namespace {
@@ -29,6 +31,18 @@ int failures(const std::vector<Row>& rows) {
   for (const Row& row : rows)
     count += !row.holds;
   return count;
+}
+
+/// How many of the rows whose name has this part hold. There must be some of the name.
+int holding(const std::vector<Row>& rows, const std::string& part) {
+  int count = 0, held = 0;
+  for (const Row& row : rows) {
+    const bool named = row.case_name.find(part) != std::string::npos;
+    count += named;
+    held += named && row.holds;
+  }
+  EXPECT_GT(count, 0) << part;
+  return held;
 }
 
 ProximalStep scaled(ProximalStep step, double factor) {
@@ -107,6 +121,52 @@ ProximalStep one_iteration_more(const LinearTransfer& transfer, const at::Tensor
   return proximal_direction(transfer, g, options);
 }
 
+ProximalStep scaled_at(
+    int64_t iterations, double factor, const LinearTransfer& transfer, const at::Tensor& g,
+    const ProximalOptions& options) {
+  const ProximalStep step = proximal_direction(transfer, g, options);
+  return std::get<ConjugateGradient>(options.solver).iterations == iterations ? scaled(step, factor) : step;
+}
+
+ProximalStep nan_at_7_iterations(const LinearTransfer& transfer, const at::Tensor& g, const ProximalOptions& options) {
+  return scaled_at(7, NAN, transfer, g, options);
+}
+
+ProximalStep wrong_sign_at_20_iterations(
+    const LinearTransfer& transfer, const at::Tensor& g, const ProximalOptions& options) {
+  return scaled_at(20, -1, transfer, g, options);
+}
+
+// Divides the Gram by one row too many: M = beta I + G / (S + 1).
+ProximalStep mean_over_a_row_more(const LinearTransfer& transfer, const at::Tensor& g, ProximalOptions options) {
+  if (options.scaling == Scaling::sum)
+    return proximal_direction(transfer, g, options);
+  const double rows = double(transfer.row_count(g)) + 1;
+  options.scaling = Scaling::sum;
+  options.tau_theta /= rows;
+  return scaled(proximal_direction(transfer, g, options), rows);
+}
+
+// NaN from a step of the run of 30 steps on: two proximal layers in each step, of 64 records and tanh.
+class NanInARun {
+ public:
+  explicit NanInARun(int step) : first_(2 * (step - 1)) {}
+  ProximalStep operator()(const LinearTransfer& transfer, const at::Tensor& g, const ProximalOptions& options) {
+    // The layers that the problem was made with are not those of the run.
+    for (const DenseNetwork& network : problem().networks) {
+      for (const DenseLayer& dense : network.layers) {
+        if (dense.layer.transfer.get() == &transfer)
+          return proximal_direction(transfer, g, options);
+      }
+    }
+    return calls_++ < first_ ? proximal_direction(transfer, g, options)
+                             : scaled(explicit_step(transfer, g, options), NAN);
+  }
+
+ private:
+  int first_, calls_ = 0;
+};
+
 ProximalStep always_exact(const LinearTransfer& transfer, const at::Tensor& g, ProximalOptions options) {
   options.solver = Cholesky{};
   return proximal_direction(transfer, g, options);
@@ -164,6 +224,10 @@ TEST(Proposition2, AnAddedEpsilonIsCaught) {
   EXPECT_GT(failures(check_proposition_2(problem(), added_epsilon)), 0);
 }
 
+TEST(Proposition2, AMeanOverTheWrongNumberOfRowsIsCaught) {
+  EXPECT_EQ(holding(check_proposition_2(problem(), mean_over_a_row_more), "mean scaling"), 0);
+}
+
 TEST(Proposition3, AStepThatIsNotZeroAtStationaryPointsIsCaught) {
   EXPECT_GT(failures(check_proposition_3(problem(), offset)), 0);
 }
@@ -182,6 +246,20 @@ TEST(Proposition4, AWrongSignIsCaught) {
 
 TEST(Proposition4, ADescentDirectionNearlyOrthogonalToTheGradientIsCaught) {
   EXPECT_GT(failures(check_proposition_4(problem(), nearly_orthogonal)), 0);
+}
+
+TEST(Proposition4, NaNInTheMidstOfARunIsCaught) {
+  EXPECT_EQ(holding(check_proposition_4(problem(), NanInARun(10)), "30 steps"), 0);
+}
+
+TEST(Proposition5, NaNAtOneNumberOfIterationsIsCaught) {
+  const std::vector<Row> rows = check_proposition_5(problem(), nan_at_7_iterations);
+  EXPECT_EQ(holding(rows, "least cos"), 0);
+  EXPECT_EQ(holding(rows, "2 <b, x_k> - <x_k, M x_k>"), 0);
+}
+
+TEST(Proposition5, AWrongSignAtTheLastIterationAloneIsCaught) {
+  EXPECT_EQ(holding(check_proposition_5(problem(), wrong_sign_at_20_iterations), "least cos"), 0);
 }
 
 TEST(Proposition5, AWrongSignIsCaught) {
