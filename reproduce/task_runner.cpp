@@ -35,6 +35,15 @@ void watch_epochs(Running& running) {
   running.task.seconds_per_epoch = seconds_between(running.start, Clock::now()) / done;
 }
 
+// A process that records no epochs, such as a Hessian's, is one piece of work.
+void count_as_one(Running& running) {
+  if (running.task.epochs_done > running.first_epoch)
+    return;
+  running.task.epochs_done = running.task.epochs;
+  running.task.seconds_per_epoch =
+      seconds_between(running.start, Clock::now()) / static_cast<double>(running.task.epochs - running.first_epoch);
+}
+
 Task* next_left(std::vector<Task>& tasks) {
   for (Task& task : tasks) {
     if (task.state == TaskState::left)
@@ -71,9 +80,12 @@ void run_tasks(std::vector<Task>& tasks, const TaskRunnerOptions& options) {
         continue;
       }
       watch_epochs(*it);
+      const TaskState state = options.state(*code);
+      if (state == TaskState::done)
+        count_as_one(*it);
       Task& task = it->task;
       it = running.erase(it);
-      change(task, options.state(*code));
+      change(task, state);
     }
     if (seconds_between(last_tick, Clock::now()) >= 1) {
       last_tick = Clock::now();

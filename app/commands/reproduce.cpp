@@ -92,6 +92,8 @@ int ReproduceCommand::run(const Session& session) {
     throw UsageError(
         report_only_ ? "--report-only takes no experiment: the report is over all that were made in --out"
                      : "which experiment? fig2, table1, fig3, hessian, all, released, tuning or FILE.toml");
+  if (!export_.empty() && fs::weakly_canonical(export_) == fs::weakly_canonical(out_))
+    throw UsageError("--export needs another folder than --out: it would take the batches out of the runs' records");
   train::plotly_path();  // a report that cannot be written is told now
   const int code = report_only_ ? exit_ok : make(session);
   if (dry_run_)

@@ -172,6 +172,7 @@ TEST_F(Reproduce, MistakesAreOneLine) {
   expect_error(run({"reproduce", "fig4"}), 2, "there is no experiment 'fig4'");
   expect_error(run({"reproduce", "fig2", "fig2"}), 2, "given twice");
   expect_error(run({"reproduce", "fig2", "--report-only"}), 2, "takes no experiment");
+  expect_error(run({"reproduce", "fig2", "--out", path("out"), "--export", path("./out")}), 2, "another folder");
   expect_error(run({"reproduce", "--report-only", "--out", path("nowhere")}), 3, "no records of an experiment");
   expect_error(run({"reproduce", "fig2", "--data", path(""), "--out", path("out")}), 3, "cifar10");
   EXPECT_FALSE(fs::exists(path("out/runs"))) << "nothing is begun without the data";

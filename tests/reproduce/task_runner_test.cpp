@@ -71,6 +71,14 @@ TEST_F(TaskRunner, AFailureTakesNoOtherTaskWithIt) {
   EXPECT_EQ(most, 1);
 }
 
+TEST_F(TaskRunner, AProcessWithoutEpochsIsOnePieceOfWork) {
+  std::vector<Task> tasks = {task("a", "exit 0"), task("b", "exit 1")};
+  run(tasks);
+  EXPECT_EQ(tasks[0].epochs_done, 1);
+  EXPECT_GT(tasks[0].seconds_per_epoch, 0);
+  EXPECT_EQ(tasks[1].epochs_done, 0);
+}
+
 TEST_F(TaskRunner, RunsSoManyProcessesAtOnce) {
   // Each waits for the other: one after the other they would never end.
   const auto waiting = [&](const std::string& mine, const std::string& theirs) {
