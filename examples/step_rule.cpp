@@ -41,7 +41,7 @@ int main() {
   torch::optim::Adam optimizer(model->parameters(), torch::optim::AdamOptions(lr));
   double loss = 0;
   for (int step = 1; step <= 100; ++step) {
-    const lab::Sweep sweep = lab::sweep(network, batch, lab::CrossEntropy(), rules, {.tau = lr});
+    const lab::Sweep sweep = lab::sweep(network, batch, lab::CrossEntropy(), rules, {.tau = lr, .penalties = {}});
     lab::set_gradients(network, sweep);  // in the place of backward()
     optimizer.step();
     loss = sweep.loss.item<double>();

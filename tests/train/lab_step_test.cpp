@@ -128,10 +128,12 @@ TEST(LabTraining, EnergiesAreToldOnRequest) {
     const int64_t step = 1 + 5 * static_cast<int64_t>(i / 7);
     EXPECT_EQ(event.step, step);
     EXPECT_EQ(event.epoch, recorder.steps[step - 1].epoch);
-    if (event.block == "last")
+    if (event.block == "last") {
       EXPECT_NEAR(event.before, recorder.steps[step - 1].loss, 1e-12);
-    if (event.block == "theta")
+    }
+    if (event.block == "theta") {
       EXPECT_LT(event.after, event.before);  // a proximal step
+    }
   }
   for (size_t i = 0; i < silent.steps.size(); ++i)
     EXPECT_EQ(silent.steps[i].loss, recorder.steps[i].loss);

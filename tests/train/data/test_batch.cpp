@@ -70,8 +70,7 @@ TEST(ToBatch, RefusesWhatIsNoBatch) {
 // Batches are made by threads of LibTorch, which take turns in another order each time.
 TEST(ToBatch, HasTheSameBitsForAnyNumberOfThreads) {
   const LabelledImages plain = make_synthetic({}, 300, 0);
-  LabelledImages mapped = plain;
-  mapped.pixels = {{0.01, 0.02, 0.03}, {-0.5, 0.25, 0.125}};
+  const LabelledImages mapped{plain.images, plain.labels, {{0.01, 0.02, 0.03}, {-0.5, 0.25, 0.125}}};
   const int before = at::get_num_threads();
   std::vector<at::Tensor> expected;
   for (const int threads : {1, 2, 3, 8}) {
