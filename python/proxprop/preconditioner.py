@@ -93,8 +93,8 @@ class Preconditioner:
     ValueError
         For invalid options or an unknown key in `groups`.
     RuntimeError
-        Where there are several ranks and no `process_group` (also from `step`): the mean of their directions is not the direction of the
-        whole batch.
+        Where there are several ranks and no `process_group` (also from `step`): the mean of their directions is not the
+        direction of the whole batch.
 
     Examples
     --------
@@ -162,7 +162,7 @@ class Preconditioner:
         if not self._together and _several_ranks():
             raise RuntimeError(
                 "proxprop: there are several ranks: give the Preconditioner their process_group. Alone each rank would "
-                "take the direction of its own samples, and neither those nor their mean are the direction of the whole batch"
+                "take the direction of its own samples, and neither those nor their mean are that of the whole batch"
             )
 
     def reset(self) -> None:

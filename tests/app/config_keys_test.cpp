@@ -37,8 +37,8 @@ TEST(ConfigKeys, AreExactlyTheKeysOfRunJson) {
 TEST(ConfigKeys, ReachTheMemberOfTheirName) {
   for (const Key& key : config_keys()) {
     train::Config config;
-    const std::string text =
-        key.choices.empty() ? (key.path() == "train.deterministic" ? "true" : "1") : key.choices.back();
+    const bool flag = train::config_to_json(config).at(key.section).at(key.name).is_boolean();
+    const std::string text = key.choices.empty() ? (flag ? "true" : "1") : key.choices.back();
     const bool fraction = key.bounds.high_excluded;
     assign(key, config, value_from_text(key, fraction ? "0.125" : text));
     const train::Json changed = train::config_to_json(config).at(key.section).at(key.name);

@@ -12,8 +12,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-SETTING = ["--hidden", "20,12", "--train-size", "304", "--batch-size", "50", "--epochs", "2", "--dtype", "float64", "--threads", "1"]
-CONV = ["--layers", "conv 4 3 padding=1,relu,max_pool 2,flatten,linear 9,relu", "--train-size", "90", "--batch-size", "30"]
+SETTING = ["--hidden", "20,12", "--train-size", "304", "--batch-size", "50", "--epochs", "2"]
+SETTING += ["--dtype", "float64", "--threads", "1"]
+CONV = ["--layers", "conv 4 3 padding=1,relu,max_pool 2,flatten,linear 9,relu"]
+CONV += ["--train-size", "90", "--batch-size", "30"]
 
 
 def start(ranks: int, *words: str, timeout: int = 300) -> subprocess.Popen[str]:
@@ -81,7 +83,9 @@ def test_a_rank_that_dies_ends_the_job(tmp_path: Path) -> None:
 def test_ranks_under_ddp_train_as_one(way: str) -> None:
     script = str(Path(__file__).parent / "rank_of_test.py")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", script, way]
-    run = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300)
+    run = subprocess.run(
+        command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300
+    )
     assert run.returncode == 0, run.stderr
 
 

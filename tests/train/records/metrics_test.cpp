@@ -119,7 +119,7 @@ TEST(Metrics, ADamagedLineInTheMiddleIsNamed) {
   scene::put(path, "{\"event\":\"end\"}\n{\"event\":\n{\"event\":\"end\"}\n");
   EXPECT_EQ(scene::error_of([&] { read_metrics(path); }), path.string() + ", line 2: the line is not valid JSON");
   scene::put(path, "{\"event\":\"step\",\"step\":\"x\"}\n");
-  EXPECT_EQ(scene::error_of([&] { read_metrics(path); }), path.string() + ", line 1: not an event of a run");
+  EXPECT_EQ(scene::error_of([&] { read_metrics(path); }), path.string() + ", line 1: step must be an integer");
 }
 
 TEST(Metrics, EventsOfANewerVersionAreSkipped) {
