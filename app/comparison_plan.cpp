@@ -43,6 +43,23 @@ bool is_common(const Key& key) {
          key.path() == "train.batch_size";
 }
 
+/// The keys of the lab's step rules and penalties are for one method of a comparison, and belong to its label.
+void check_lab_keys(const ComparedMethod& method) {
+  if (method.config.method.name == "lab")
+    return;
+  for (const Key& key : config_keys()) {
+    const bool of_the_lab =
+        key.path() == "train.record_energies" ||
+        (key.section == "method" && (key.name.starts_with("step_") || key.name.starts_with("penalty_")));
+    const std::string value = value_text(key, method.config);
+    if (!of_the_lab || value == value_text(key, train::Config{}))
+      continue;
+    throw train::ConfigError(
+        key.path() + " belongs to the method lab, and " + method.label + " is " + method.config.method.name +
+        "; set it for lab alone: --set lab." + key.path() + "=" + value);
+  }
+}
+
 void check_common(const std::vector<ComparedMethod>& methods) {
   for (const Key& key : config_keys()) {
     if (!is_common(key))
@@ -80,6 +97,7 @@ std::vector<ComparedMethod> plan_comparison(const ConfigSources& sources, const 
       throw UsageError("method " + label + " is given twice");
     check_label(label, sources.names_method(label));
     methods.push_back({label, sources.resolve(label).config});
+    check_lab_keys(methods.back());
   }
   check_common(methods);
   return methods;

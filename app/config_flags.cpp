@@ -19,7 +19,7 @@ std::string help_text(const Key& key) {
 
 }  // namespace
 
-ConfigFlags::ConfigFlags(CLI::App& command) {
+ConfigFlags::ConfigFlags(CLI::App& command, const std::function<bool(const Key&)>& has_use) {
   command.add_option("--config", files_, "TOML file with the keys below, e.g. [train] epochs = 3; repeatable")
       ->type_name("FILE")
       ->group("Configuration")
@@ -29,6 +29,8 @@ ConfigFlags::ConfigFlags(CLI::App& command) {
       ->group("Configuration")
       ->allow_extra_args(false);
   for (const Key& key : config_keys()) {
+    if (!has_use(key))
+      continue;
     std::string& text = texts_[&key];
     CLI::Option* option = std::holds_alternative<Member<bool>>(key.member)
                               ? command.add_flag(key.flag(), text, help_text(key))
@@ -46,8 +48,8 @@ bool ConfigFlags::any() const {
 }
 
 bool ConfigFlags::given(const std::string& path) const {
-  const Key* key = find_key(path);
-  return key != nullptr && options_.at(key)->count() > 0;
+  const auto option = options_.find(find_key(path));
+  return option != options_.end() && option->second->count() > 0;
 }
 
 ConfigSources ConfigFlags::sources(const std::optional<train::Config>& start) const {
@@ -58,7 +60,7 @@ ConfigSources ConfigFlags::sources(const std::optional<train::Config>& start) co
   for (const std::string& assignment : sets_)
     sources.add_set(assignment);
   for (const Key& key : config_keys()) {
-    if (options_.at(&key)->count() > 0)
+    if (given(key.path()))
       sources.add_flag(key, texts_.at(&key));
   }
   for (const std::string& file : files_)

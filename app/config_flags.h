@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -11,10 +12,12 @@
 
 namespace proxprop::app {
 
-/// --config, --set and one flag for every key of the configuration, added to a command.
+/// --config, --set and one flag for every key of the configuration that the command has a use for, added to a command.
+/// Files and --set may have all keys, so that commands can share a file.
 class ConfigFlags {
  public:
-  explicit ConfigFlags(CLI::App& command);
+  explicit ConfigFlags(
+      CLI::App& command, const std::function<bool(const Key&)>& has_use = [](const Key&) { return true; });
   ConfigFlags(const ConfigFlags&) = delete;  // the command holds pointers to the members
   ConfigFlags& operator=(const ConfigFlags&) = delete;
 

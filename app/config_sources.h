@@ -77,7 +77,7 @@ class ConfigSources {
 void refuse_scoped_sets(const ConfigSources& sources);
 
 /// Defaults that depend on other keys, for keys that nobody has given:
-/// - method.name: lab where some key of the lab's step rules or penalties is given;
+/// - method.name: lab where some key of the lab's step rules or penalties is given, or energies are to be recorded;
 /// - optimizer.lr: adam, adamw, rmsprop 0.001; lbfgs 1; the others 1 with proximal steps of the parameters and 0.05
 ///   with explicit ones (backprop);
 /// - method.tau_theta: 1 for models with convolutions (the paper's convnet), else 0.05 (its MLP).

@@ -54,7 +54,7 @@ train::Json spectrum_json(const NamedSpectrum& named) {
       {"smallest", eigenvalues_json(s.smallest)},
       {"condition", condition(s)},
       {"mean", s.mean()},
-      {"share_negative", s.share_below(0)},
+      {"share_negative", s.share_negative()},
       {"nodes", s.nodes},
       {"weights", s.weights},
       {"density", {{"width", curve.width}, {"at", curve.at}, {"value", curve.value}}}};
@@ -82,7 +82,7 @@ void print_hessian(const train::Config& config, const std::vector<NamedSpectrum>
     cells.push_back(
         {named.name, train::grouped_text(named.rows), train::grouped_text(s.dimension), with_error(s.largest.front()),
          with_error(s.smallest.front()), number(condition(s)), number(s.mean()),
-         train::percent_text(s.share_below(0))});
+         train::percent_text(s.share_negative())});
   }
   std::cout << text_table(cells, {1, 2, 3, 4, 5, 6, 7});
 }

@@ -3,8 +3,21 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <sstream>
+#include <vector>
 
 namespace proxprop::app {
+namespace {
+
+/// "0.5_1"
+std::string numbers_text(const std::vector<double>& values) {
+  std::ostringstream text;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    text << (i > 0 ? "_" : "") << values[i];
+  return text.str();
+}
+
+}  // namespace
 
 std::optional<MethodLabel> parse_method_label(std::string_view text) {
   constexpr std::array names = {"backprop", "exact", "amortized", "running_gram", "released-exact", "lab"};
@@ -39,6 +52,8 @@ std::string method_label(const train::MethodConfig& method) {
   add("a", method.step_a, algorithm_2.step_a);
   add("last", method.step_last, algorithm_2.step_last);
   add("theta", method.step_theta, algorithm_2.step_theta);
+  add("rho", numbers_text(method.penalty_rho), numbers_text(algorithm_2.penalty_rho));
+  add("gamma", numbers_text(method.penalty_gamma), numbers_text(algorithm_2.penalty_gamma));
   return label;
 }
 

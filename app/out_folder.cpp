@@ -30,7 +30,8 @@ bool is_occupied(const fs::path& folder) {
   }
 }
 
-void check_out_folder(const fs::path& folder, ExistingFolder existing, const std::string& record) {
+void check_out_folder(
+    const fs::path& folder, ExistingFolder existing, const std::string& record, bool can_resume) {
   std::error_code ignored;
   const bool has_record = fs::exists(folder / record, ignored);
   if (existing == ExistingFolder::resume && !has_record) {
@@ -42,7 +43,8 @@ void check_out_folder(const fs::path& folder, ExistingFolder existing, const std
     throw ConfigError(folder.string() + " is a file; --out needs a folder");
   if (existing == ExistingFolder::refuse) {
     throw ConfigError(
-        "the folder " + folder.string() + " is not empty: --resume goes on with its run, --force replaces it");
+        "the folder " + folder.string() + " is not empty: " + (can_resume ? "--resume goes on with its run, " : "") +
+        "--force replaces it");
   }
   if (existing == ExistingFolder::replace && !has_record) {
     throw ConfigError(

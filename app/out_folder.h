@@ -16,8 +16,11 @@ std::filesystem::path new_run_folder(const std::string& stem);
 bool is_occupied(const std::filesystem::path& folder);
 
 /// Checks, and changes nothing: `refuse` wants a folder that is empty or absent; `replace` also takes one that holds
-/// `record` ("run.json"), the sign that proxprop wrote it; `resume` takes only the latter. Throws train::ConfigError.
-void check_out_folder(const std::filesystem::path& folder, train::ExistingFolder existing, const std::string& record);
+/// `record` ("run.json"), the sign that proxprop wrote it; `resume` takes only the latter. Throws train::ConfigError;
+/// it names --resume where the command has that.
+void check_out_folder(
+    const std::filesystem::path& folder, train::ExistingFolder existing, const std::string& record,
+    bool can_resume = true);
 
 /// Makes the folder and those above it. Throws train::RecordError.
 void make_folder(const std::filesystem::path& folder);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace proxprop::app {
 namespace {
@@ -29,9 +30,8 @@ struct Subject {
   int64_t chunks() const { return (records.records() + chunk_size - 1) / chunk_size; }
 };
 
-/// The configured model in plain torch::nn layers and evaluation mode, at the weights of the seed or of the file.
-Subject make_subject(
-    const train::Config& config, const std::string& weights, at::ScalarType dtype, const Session& session) {
+/// The configured model in plain torch::nn layers, float64 and evaluation mode, at the weights of the seed or of the file.
+Subject make_subject(const train::Config& config, const std::string& weights, const Session& session) {
   train::Dataset dataset = train::normalized(load_data(config, session), config.data.normalization);
   const train::Shape input = dataset.train.images.sizes().slice(1).vec();
   train::MethodConfig backprop = config.method;
@@ -41,14 +41,34 @@ Subject make_subject(
       dataset.train, train::build_model(train::model_layers(config.model, input, dataset.classes), backprop)};
   if (!weights.empty())
     train::load_model_state(*subject.model, train::load_safetensors(weights).tensors);
-  train::convert(*subject.model, at::kCPU, dtype);
+  train::convert(*subject.model, at::kCPU, at::kDouble);
   subject.model->eval();
   return subject;
 }
 
-std::pair<at::Tensor, at::Tensor> chunk(const Subject& subject, int64_t index, at::ScalarType dtype) {
+std::pair<at::Tensor, at::Tensor> chunk(const Subject& subject, int64_t index) {
   const int64_t begin = index * chunk_size, end = std::min(begin + chunk_size, subject.records.records());
-  return train::to_batch(subject.records, at::arange(begin, end, at::kLong), dtype, at::kCPU);
+  return train::to_batch(subject.records, at::arange(begin, end, at::kLong), at::kDouble, at::kCPU);
+}
+
+/// The keys that change a Hessian, and how it is computed.
+bool has_use(const Key& key) {
+  const std::string path = key.path();
+  return key.section == "data" || key.section == "model" || path == "method.scaling" || path == "train.seed" ||
+         path == "train.threads" || path == "train.deterministic";
+}
+
+/// The first layer's Gram matrix. Throws ConfigError for a model whose first layer has none.
+spectrum::FirstLayerHessian first_layer_hessian(const Subject& subject, bool bias) {
+  spectrum::FirstLayerHessian hessian(subject.model, bias);
+  for (int64_t i = 0; i < subject.chunks(); ++i) {
+    try {
+      hessian.add(chunk(subject, i).first);
+    } catch (const c10::ValueError& error) {
+      throw train::ConfigError(std::string("--of first-layer: ") + error.what_without_backtrace());
+    }
+  }
+  return hessian;
 }
 
 /// Lanczos keeps its vectors: refuses what the memory cannot hold.
@@ -64,11 +84,11 @@ void check_memory(int64_t dimension, int64_t steps) {
 
 HessianCommand::HessianCommand(CLI::App& root)
     : Command(root.add_subcommand("hessian", "largest eigenvalues and spectrum of the Hessians that training meets")),
-      config_flags_(*app) {
+      config_flags_(*app, has_use) {
   app->footer(
       "\nfirst-layer: of 1/2 |phi(theta, X) - z|^2 for the first layer and all training records (paper, eq. 4): the Gram "
       "matrix,\na sum or, with --scaling mean, divided by its rows. network: of the mean loss over the training records, "
-      "in all parameters.\n\nExamples:\n  proxprop hessian --data cifar10 --data-dir DIR --no-bias\n"
+      "in all parameters. Computed in float64.\n\nExamples:\n  proxprop hessian --data cifar10 --data-dir DIR --no-bias\n"
       "  proxprop hessian --of network --hidden 32 --train-size 1000 --weights runs/a/checkpoints/model.safetensors\n"
       "  proxprop hessian --normalization standardize --out runs/hessian");
   app->add_option("--of", matrices_, "which Hessians, comma-separated")
@@ -94,10 +114,7 @@ spectrum::SpectrumOptions HessianCommand::options(
 }
 
 NamedSpectrum HessianCommand::first_layer(const train::Config& config, const Session& session) const {
-  const Subject subject = make_subject(config, "", at::kDouble, session);
-  spectrum::FirstLayerHessian hessian(subject.model, !no_bias_);
-  for (int64_t i = 0; i < subject.chunks(); ++i)
-    hessian.add(chunk(subject, i, at::kDouble).first);
+  const spectrum::FirstLayerHessian hessian = first_layer_hessian(make_subject(config, "", session), !no_bias_);
   const bool mean = config.method.scaling == "mean";
   const at::Tensor matrix = mean ? hessian.matrix() / double(hessian.rows()) : hessian.matrix();
   check_memory(matrix.size(0), steps_);
@@ -111,11 +128,10 @@ NamedSpectrum HessianCommand::first_layer(const train::Config& config, const Ses
 }
 
 NamedSpectrum HessianCommand::network(const train::Config& config, const Session& session) const {
-  const at::ScalarType dtype = train::select_dtype(config.train.dtype);
-  Subject subject = make_subject(config, weights_, dtype, session);
+  Subject subject = make_subject(config, weights_, session);
   const int64_t records = subject.records.records();
   const spectrum::LossHessian hessian(subject.model->parameters(), subject.chunks(), [&](int64_t i) {
-    const auto [input, labels] = chunk(subject, i, dtype);
+    const auto [input, labels] = chunk(subject, i);
     return at::cross_entropy_loss(subject.model->forward(input), labels, {}, at::Reduction::Sum) / double(records);
   });
   check_memory(hessian.dimension(), steps_);
@@ -123,14 +139,31 @@ NamedSpectrum HessianCommand::network(const train::Config& config, const Session
   return {name, records, spectrum::spectrum(hessian, hessian.dimension(), options(session, name, config.train.seed))};
 }
 
+/// Flags that say nothing of the chosen Hessians are mistakes.
+void HessianCommand::check_flags() const {
+  const auto chosen = [this](const char* name) {
+    return std::find(matrices_.begin(), matrices_.end(), name) != matrices_.end();
+  };
+  if (!weights_.empty() && !chosen("network"))
+    throw UsageError("--weights is for --of network: the first layer's Hessian does not depend on weights");
+  for (const auto& [flag, given] :
+       {std::pair("--no-bias", no_bias_), std::pair("--scaling", config_flags_.given("method.scaling"))}) {
+    if (given && !chosen("first-layer"))
+      throw UsageError(std::string(flag) + " is for --of first-layer");
+  }
+}
+
 int HessianCommand::run(const Session& session) {
+  check_flags();
   const ConfigSources sources = config_flags_.sources();
   refuse_scoped_sets(sources);
-  const train::Config config = sources.resolve().config;
+  train::Config config = sources.resolve().config;
+  config.train.dtype = "float64";  // of all that is computed here
   app::check_config(config);
   if (!out_.empty())
     check_out_folder(
-        out_, force_ ? train::ExistingFolder::replace : train::ExistingFolder::refuse, "hessian.json");
+        out_, force_ ? train::ExistingFolder::replace : train::ExistingFolder::refuse, "hessian.json",
+        /*can_resume=*/false);
   const train::ExecutionScope execution(config.train);
   std::vector<NamedSpectrum> spectra;
   for (const std::string& matrix : matrices_)

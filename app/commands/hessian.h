@@ -18,6 +18,7 @@ class HessianCommand : public Command {
 
  private:
   spectrum::SpectrumOptions options(const Session& session, const std::string& name, uint64_t seed) const;
+  void check_flags() const;
   NamedSpectrum first_layer(const train::Config& config, const Session& session) const;
   NamedSpectrum network(const train::Config& config, const Session& session) const;
 

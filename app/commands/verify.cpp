@@ -1,8 +1,8 @@
 #include "app/commands/verify.h"
 
+#include "app/config_keys.h"
 #include "app/exit_codes.h"
 #include "app/text_table.h"
-#include "lab/verify/verify.h"
 #include "train/data/batch.h"
 #include "train/data/dataset.h"
 #include "train/records/json.h"
@@ -47,11 +47,24 @@ std::string table(const std::vector<Row>& rows) {
   return text_table(cells, {1, 3, 4, 5});
 }
 
+/// "12 of 12 hold"
+std::string holding(const std::vector<Row>& rows) {
+  const auto count = std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.holds; });
+  return std::to_string(count) + " of " + std::to_string(rows.size()) + " hold";
+}
+
 std::string heading(const verify::Proposition& proposition, const std::vector<Row>& rows) {
-  const auto holding = std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.holds; });
   const std::string name = proposition.name.size() == 1 ? "Proposition " + proposition.name : proposition.name;
-  return name + ": " + proposition.statement + " (" + std::to_string(holding) + " of " + std::to_string(rows.size()) +
-         " hold)\n\n";
+  return name + ": " + proposition.statement + " (" + holding(rows) + ")\n\n";
+}
+
+/// A seed as `train` takes it.
+uint64_t seed_of(const std::string& text) {
+  try {
+    return std::get<uint64_t>(value_from_text(*find_key("train.seed"), text));
+  } catch (const BadValue& error) {
+    throw UsageError(std::string("--seed ") + error.what());
+  }
 }
 
 }  // namespace
@@ -70,30 +83,45 @@ VerifyCommand::VerifyCommand(CLI::App& root)
   app->add_option("--proposition", chosen_, "which ones, comma-separated (default: all)")
       ->delimiter(',')
       ->check(CLI::IsMember(names));
-  app->add_option("--seed", seed_, "of the random weights and batches")->capture_default_str();
+  app->add_option("--seed", seed_, "of the random weights and batches")->type_name("N")->capture_default_str();
   app->add_flag("--json", json_, "print one JSON list of the rows");
 }
 
 int VerifyCommand::run(const Session& session) {
-  const verify::Problem problem = verify::make_problem(digits(), seed_);
-  train::Json list = train::Json::array();
-  bool hold = true;
+  const verify::Problem problem = verify::make_problem(digits(), seed_of(seed_));
+  std::vector<verify::Proposition> chosen;
   for (const verify::Proposition& proposition : verify::propositions()) {
-    if (!chosen_.empty() && std::find(chosen_.begin(), chosen_.end(), proposition.name) == chosen_.end())
-      continue;
+    if (chosen_.empty() || std::find(chosen_.begin(), chosen_.end(), proposition.name) != chosen_.end())
+      chosen.push_back(proposition);
+  }
+  return verify_propositions(chosen, problem, json_, session);
+}
+
+int verify_propositions(
+    const std::vector<verify::Proposition>& propositions, const verify::Problem& problem, bool json,
+    const Session& session) {
+  std::vector<Row> all;
+  bool hold = true;
+  for (const verify::Proposition& proposition : propositions) {
     session.detail("checking " + proposition.name);
     const std::vector<Row> rows = proposition.check(problem);
     hold = hold && verify::all_hold(rows);
     for (const Row& row : rows) {
-      list.push_back(row_json(row));
       if (!row.holds)
         session.error("does not hold: " + row.proposition + ", " + row.case_name);
     }
-    if (!json_)
+    if (!json)
       std::cout << heading(proposition, rows) << table(rows) << "\n" << std::flush;
+    all.insert(all.end(), rows.begin(), rows.end());
   }
-  if (json_)
+  if (json) {
+    train::Json list = train::Json::array();
+    for (const Row& row : all)
+      list.push_back(row_json(row));
     std::cout << train::json_text(list, true) << "\n";
+  } else {
+    std::cout << holding(all) << "\n";
+  }
   return hold ? exit_ok : exit_verification_failed;
 }
 

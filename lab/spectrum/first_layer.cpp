@@ -12,7 +12,7 @@ std::unique_ptr<LinearTransfer> transfer(torch::nn::Module& module, const at::Te
     return std::make_unique<DenseTransfer>(
         input, linear->options.out_features(), Trained{true, bias && linear->options.bias()});
   const auto* conv = module.as<torch::nn::Conv2d>();
-  TORCH_CHECK(
+  TORCH_CHECK_VALUE(
       conv != nullptr && conv->options.groups() == 1,
       "the first layer with parameters must be linear or an ungrouped 2d convolution, it is ", module.name());
   const auto list = [](const torch::ExpandingArray<2>& sizes) { return std::vector<int64_t>(sizes->begin(), sizes->end()); };
@@ -43,7 +43,7 @@ void FirstLayerHessian::add(const at::Tensor& input) {
     rows_ += layer->dimensions()->rows;
     return;
   }
-  TORCH_CHECK(false, "the model has no layer with parameters");
+  TORCH_CHECK_VALUE(false, "the model has no layer with parameters");
 }
 
 }  // namespace proxprop::spectrum

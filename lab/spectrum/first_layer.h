@@ -12,11 +12,11 @@ namespace proxprop::spectrum {
 /// the same for every output.
 class FirstLayerHessian {
  public:
-  /// `bias` false leaves out the column of ones. Throws c10::Error where the model's first layer with parameters is no
-  /// torch::nn::Linear or ungrouped torch::nn::Conv2d.
+  /// `bias` false leaves out the column of ones.
   FirstLayerHessian(torch::nn::Sequential model, bool bias);
 
-  /// Adds records, float64, as the model takes them.
+  /// Adds records, float64, as the model takes them. Throws c10::ValueError where the model's first layer with parameters
+  /// is no torch::nn::Linear or ungrouped torch::nn::Conv2d.
   void add(const at::Tensor& input);
 
   const at::Tensor& matrix() const { return matrix_; }  ///< [d, d] float64

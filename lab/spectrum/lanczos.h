@@ -7,7 +7,7 @@
 
 namespace proxprop::spectrum {
 
-/// y = H x for a symmetric H; vectors [n] in float64.
+/// y = H x for a symmetric H; vectors [n] in float64, and computed in it: residuals allow for no other rounding.
 using SymmetricOperator = std::function<at::Tensor(const at::Tensor&)>;
 
 /// What `steps` Lanczos steps know of H, seen from one starting vector b. All [m], m <= steps, ascending in `values`.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <utility>
 
@@ -39,6 +40,11 @@ double Spectrum::share_below(double value) const {
   for (size_t i = 0; i < nodes.size() && nodes[i] < value; ++i)
     total += weights[i];
   return total;
+}
+
+double Spectrum::share_negative() const {
+  const double modulus = std::max(std::abs(nodes.front()), std::abs(nodes.back()));
+  return share_below(-double(dimension) * std::numeric_limits<double>::epsilon() * modulus);
 }
 
 Spectrum spectrum(const SymmetricOperator& h, int64_t dimension, const SpectrumOptions& options) {

@@ -34,6 +34,9 @@ struct Spectrum {
   double mean() const;
   /// Share of the eigenvalues below `value`.
   double share_below(double value) const;
+  /// Share of the eigenvalues below zero by more than rounding: n eps times the largest in modulus. (Ritz values lie
+  /// between eigenvalues, whatever their residual: one below zero says that there are eigenvalues below zero.)
+  double share_negative() const;
 };
 
 /// Extreme eigenvalues and the density of all, from Lanczos with Gaussian probes (Ubaru, Chen, Saad 2017).

@@ -43,6 +43,21 @@ TEST(ComparisonPlan, ALabelIsAMethodOrSaysOne) {
   EXPECT_EQ(methods[1].config.optimizer.lr, 1e-3);
 }
 
+TEST(ComparisonPlan, ALabKeyForAllMethodsIsAMistakeThatNamesWhatToDo) {
+  ConfigSources for_all;
+  for_all.add_set("method.step_z=implicit");
+  EXPECT_NO_THROW(plan_comparison(for_all, {"lab"}));
+  try {
+    plan_comparison(for_all, {"backprop", "lab"});
+    FAIL() << "not refused";
+  } catch (const train::ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("--set lab.method.step_z=implicit"), std::string::npos) << error.what();
+  }
+  ConfigSources for_lab;
+  for_lab.add_set("lab.method.step_z=implicit");
+  EXPECT_EQ(plan_comparison(for_lab, {"backprop", "lab"})[1].config.method.step_z, "implicit");
+}
+
 TEST(ComparisonPlan, SettingsForWhatIsNotComparedAreMistakes) {
   ConfigSources command_line;
   command_line.add_set("exakt.optimizer.lr=1");

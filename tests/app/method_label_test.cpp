@@ -44,4 +44,6 @@ TEST(MethodLabel, OfTheLabNamesTheRulesThatAlgorithm2DoesNotHave) {
   method.step_z = "implicit";
   method.step_theta = "cg";
   EXPECT_EQ(method_label(method), "lab-z-implicit-theta-cg3");
+  method.penalty_rho = {0.5, 2};
+  EXPECT_EQ(method_label(method), "lab-z-implicit-theta-cg3-rho-0.5_2");
 }

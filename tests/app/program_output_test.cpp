@@ -67,7 +67,7 @@ TEST_F(Output, ADryRunIsAConfigurationFileForTheSameRun) {
 
 TEST_F(Output, StepRulesTrainByTheirFlagsAndTheirEnergiesAreInTheReport) {
   const Outcome outcome = run_small(
-      {"train", "--epochs=1", "--step-z=implicit", "--step-a=implicit", "--step-last=moreau", "--step-theta=cg2",
+      {"train", "--epochs=1", "--step-z=implicit", "--step-a=implicit", "--step-last=implicit", "--step-theta=cg2",
        "--penalty-gamma=0.5", "--record-energies=1", "--out", path("run")});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const std::string metrics = read("run/metrics.jsonl");
@@ -78,6 +78,8 @@ TEST_F(Output, StepRulesTrainByTheirFlagsAndTheirEnergiesAreInTheReport) {
   EXPECT_EQ(config.at("cg_iterations"), 2);
   EXPECT_EQ(config.at("penalty_gamma"), nlohmann::json::parse("[0.5]"));
   EXPECT_NE(read("run/report.html").find("\"block\":\"theta 1\""), std::string::npos);
+  const Outcome energies = run({"train", "--dry-run", "--hidden=30", "--record-energies=2"});
+  EXPECT_NE(energies.out.find("\nname = \"lab\""), std::string::npos) << energies.out;
   expect_error(
       run({"train", "--dry-run", "--method=exact", "--step-z=implicit"}), 3,
       "method.step_z belongs to method.name = lab, and method.name is exact");

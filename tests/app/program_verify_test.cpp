@@ -31,6 +31,13 @@ TEST_F(Verify, TheTableNamesThePropositionAndItsCases) {
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_NE(outcome.out.find("left side"), std::string::npos);
   EXPECT_NE(outcome.out.find("mlp tanh, trained, layer 1 (linear), step size 1e+06"), std::string::npos) << outcome.out;
+  const std::string total = outcome.out.substr(outcome.out.rfind('\n', outcome.out.size() - 2) + 1);
+  EXPECT_NE(outcome.out.find("(" + total.substr(0, total.size() - 1) + ")"), std::string::npos) << total;
+}
+
+TEST_F(Verify, ASeedIsWhatTrainTakes) {
+  for (const char* seed : {"--seed=-1", "--seed=18446744073709551616", "--seed=x"})
+    expect_error(run({"verify", "--proposition=stability", seed}), 2, "--seed");
 }
 
 TEST_F(Verify, AnUnknownPropositionIsNamed) {

@@ -97,6 +97,25 @@ TEST(Spectrum, ExtremesSharesAndMeanOfAKnownSpectrum) {
   EXPECT_NEAR(s.mean(), eigenvalues.mean().item<double>(), 4 * deviation * 10);
 }
 
+// Eigenvalues that are zero come out as zero up to rounding, of either sign.
+TEST(Spectrum, ASingularGramHasNoNegativeEigenvalues) {
+  for (const int64_t rows : {5, 40, 150}) {
+    at::manual_seed(7);
+    const at::Tensor a = at::rand({rows, 200}, at::kDouble);
+    const at::Tensor gram = at::mm(a.t(), a);
+    for (const int64_t steps : {60, 200}) {
+      const Spectrum s = spectrum(product(gram), 200, options(steps, 4, 1));
+      EXPECT_EQ(s.share_negative(), 0) << rows << " rows, " << steps << " steps";
+    }
+  }
+}
+
+TEST(Spectrum, EigenvaluesBelowRoundingAreNegative) {
+  const at::Tensor eigenvalues = at::cat({at::full({20}, -1e-9, at::kDouble), at::linspace(1, 10, 60, at::kDouble)});
+  const Spectrum s = spectrum(product(with_eigenvalues(eigenvalues)), 80, options(80, 20, 1));
+  EXPECT_NEAR(s.share_negative(), 0.25, 4 * std::sqrt(2.0 / (80 * 20)));
+}
+
 TEST(Spectrum, TheDensityIntegratesToOne) {
   const Spectrum s = spectrum(product(with_eigenvalues(at::linspace(0, 1, 50, at::kDouble))), 50, options(20, 4, 0));
   const Density curve = density(s, 0.05, 2000);
