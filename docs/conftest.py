@@ -3,7 +3,7 @@
 import pytest
 import torch
 from sybil import Sybil
-from sybil.parsers.myst import PythonCodeBlockParser
+from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
 import proxprop
 
@@ -29,7 +29,7 @@ def names() -> dict[str, object]:
 
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser()],
+    parsers=[PythonCodeBlockParser(), SkipParser()],
     patterns=["*.md"],
     setup=lambda namespace: namespace.update(names()),
 ).pytest()

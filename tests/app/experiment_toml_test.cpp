@@ -43,7 +43,7 @@ TEST(ExperimentToml, AGridIsTheProductOfItsAxesInTheOrderOfTheirKeys) {
       read(minimal + "[experiment.grid]\noptimizer.lr = [1, 5e-4]\nmethod.tau_theta = [0.5, 2]\n");
   ASSERT_EQ(experiment.cells.size(), 8U);
   EXPECT_EQ(point_text(experiment.cells[0].point), "0.5, 1");
-  EXPECT_EQ(point_text(experiment.cells[1].point), "0.5, 0.0005");
+  EXPECT_EQ(point_text(experiment.cells[1].point), "0.5, 5e-04");
   EXPECT_EQ(point_text(experiment.cells[2].point), "2, 1");
   EXPECT_EQ(experiment.cells[7].config.optimizer.lr, 5e-4);
   EXPECT_EQ(experiment.cells[7].config.method.tau_theta, 2);
