@@ -98,7 +98,8 @@ at::Tensor DenseTransfer::feature_gram() const {
   }
   if (trained_.bias) {
     if (trained_.weight) {
-      const auto sums = input_.sum({0}, /*keepdim=*/false, at::kDouble);
+      // Not `sum` in float64, which makes a float64 copy of the input first.
+      const auto sums = accurate_product(at::ones({1, input_.size(0)}, input_.options()), input_).squeeze(0);
       gram.select(0, d).narrow(0, 0, d).copy_(sums);
       gram.select(1, d).narrow(0, 0, d).copy_(sums);
     }

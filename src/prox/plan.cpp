@@ -163,7 +163,7 @@ RouteCost matrix_free_cost(const Problem& problem, const Sizes* s) {
   cost.work += others;
   const auto vector = s->columns * s->outputs * s->groups, image = s->rows * s->outputs * s->groups;
   cost.work += memory_work(iterations * 4 * (passes_of_iteration * vector + 4 * image));
-  cost.bytes = 4 * (8 * vector + 4 * image);
+  cost.bytes = 4 * (8 * vector + 6 * image);
   cost.traffic = reduced(problem, 4 * vector * iterations);
   return cost;
 }

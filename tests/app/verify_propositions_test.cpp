@@ -34,8 +34,9 @@ TEST(VerifyPropositions, ARowThatDoesNotHoldIsNamedCountedAndGivesExitCode4) {
     const Printed result = printed({two_is_less_than(5), two_is_less_than(1)}, json);
     EXPECT_EQ(result.code, exit_verification_failed);
     EXPECT_EQ(result.err, "proxprop: error: does not hold: 4, two and the other\n");
-    if (!json)
+    if (!json) {
       EXPECT_TRUE(result.out.ends_with("\n3 of 4 hold\n")) << result.out;
+    }
   }
 }
 
