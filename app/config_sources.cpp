@@ -218,8 +218,7 @@ void apply_dependent_defaults(ResolvedConfig& resolved) {
   const auto is_given = [&given = given](const char* path) { return given.contains(path); };
   constexpr std::array lab_keys = {"method.step_z",     "method.step_a",      "method.step_last",
                                    "method.step_theta", "method.penalty_rho", "method.penalty_gamma"};
-  const bool asks_for_lab =
-      std::any_of(lab_keys.begin(), lab_keys.end(), is_given) || config.train.record_energies > 0;
+  const bool asks_for_lab = std::any_of(lab_keys.begin(), lab_keys.end(), is_given) || config.train.record_energies > 0;
   if (!given.contains("method.name") && asks_for_lab)
     config.method.name = "lab";
   if (!given.contains("optimizer.lr")) {

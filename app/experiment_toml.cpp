@@ -85,7 +85,8 @@ std::string name_of(const std::string& name, const ExperimentRequest& request) {
   for (const std::string& assignment : request.sets)
     text.append("-").append(assignment, assignment.find('.') + 1);
   // It becomes a folder's name.
-  std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c == '/'; }, '_');
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c == '/'; }, '_');
   return text;
 }
 

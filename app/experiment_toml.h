@@ -5,10 +5,9 @@
 //     title = "..."
 //     shows = "curves"                     # or table, tuning, spectrum: reproduce::Shows
 //     remarks = """..."""                  # Markdown below the results; optional
-//     [experiment.grid]                    # optional: the cells are the product of these values, by key, the last fastest
-//     optimizer.lr = [0.1, 0.01]
-//     [experiment.grid.exact]              # the grid of one method, in place of the one above
-//     method.tau_theta = [0.05, 1]
+//     [experiment.grid]                    # optional: the cells are the product of these values, by key, the last
+//     fastest optimizer.lr = [0.1, 0.01] [experiment.grid.exact]              # the grid of one method, in place of the
+//     one above method.tau_theta = [0.05, 1]
 //     [[experiment.paper]]                 # what the paper reports; all but `who` is optional
 //     who = "BackProp"
 //     methods = ["backprop"]

@@ -17,8 +17,8 @@ struct MethodLabel {
 /// Unset when the text names no method.
 std::optional<MethodLabel> parse_method_label(std::string_view text);
 
-/// "exact", "cg3", "lab-z-implicit-rho-0.5" (the rules and penalties that Algorithm 2 does not have): the short name of a
-/// run.
+/// "exact", "cg3", "lab-z-implicit-rho-0.5" (the rules and penalties that Algorithm 2 does not have): the short name of
+/// a run.
 std::string method_label(const train::MethodConfig& method);
 
 }  // namespace proxprop::app

@@ -30,8 +30,7 @@ bool is_occupied(const fs::path& folder) {
   }
 }
 
-void check_out_folder(
-    const fs::path& folder, ExistingFolder existing, const std::string& record, bool can_resume) {
+void check_out_folder(const fs::path& folder, ExistingFolder existing, const std::string& record, bool can_resume) {
   std::error_code ignored;
   const bool has_record = fs::exists(folder / record, ignored);
   if (existing == ExistingFolder::resume && !has_record) {

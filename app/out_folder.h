@@ -19,7 +19,9 @@ bool is_occupied(const std::filesystem::path& folder);
 /// `record` ("run.json"), the sign that proxprop wrote it; `resume` takes only the latter. Throws train::ConfigError;
 /// it names --resume where the command has that.
 void check_out_folder(
-    const std::filesystem::path& folder, train::ExistingFolder existing, const std::string& record,
+    const std::filesystem::path& folder,
+    train::ExistingFolder existing,
+    const std::string& record,
     bool can_resume = true);
 
 /// Makes the folder and those above it. Throws train::RecordError.

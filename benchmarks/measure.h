@@ -37,7 +37,7 @@ struct Settings {
   int warmup = 3;
   double seconds_per_case = 30;  ///< fewer rounds where these do not suffice, but never fewer than `fewest_rounds`
   int fewest_rounds = 5;
-  double hopeless = 60;    ///< a contender whose first step takes more steps of the baseline than these is left out
+  double hopeless = 60;  ///< a contender whose first step takes more steps of the baseline than these is left out
   bool memory = true;
   std::string filter;  ///< only cases whose name contains it
   std::function<void(const std::string&)> progress;

@@ -16,8 +16,8 @@ class Loss {
   virtual at::Tensor envelope_gradient(const at::Tensor& output, const at::Tensor& targets, double smoothing) const = 0;
   /// The g that is the gradient of L at output - g K, for a positive semidefinite K [C, C] in float64: what a proximal
   /// step behind a linear map of the output sees (ImplicitLast). With K = smoothing I that of the envelope.
-  virtual at::Tensor implicit_gradient(const at::Tensor& output, const at::Tensor& targets, const at::Tensor& k)
-      const = 0;
+  virtual at::Tensor implicit_gradient(
+      const at::Tensor& output, const at::Tensor& targets, const at::Tensor& k) const = 0;
 };
 
 /// Softmax cross-entropy; targets: class indices [N]. The envelope takes one Newton iteration in one number per record,
@@ -26,8 +26,8 @@ class CrossEntropy final : public Loss {
  public:
   at::Tensor value(const at::Tensor& output, const at::Tensor& targets) const override;
   at::Tensor gradient(const at::Tensor& output, const at::Tensor& targets) const override;
-  at::Tensor envelope_gradient(const at::Tensor& output, const at::Tensor& targets, double smoothing) const override;  at::Tensor implicit_gradient(const at::Tensor& output, const at::Tensor& targets, const at::Tensor& k)
-      const override;
+  at::Tensor envelope_gradient(const at::Tensor& output, const at::Tensor& targets, double smoothing) const override;
+  at::Tensor implicit_gradient(const at::Tensor& output, const at::Tensor& targets, const at::Tensor& k) const override;
 };
 
 /// |output - target|^2 / 2; targets [N, C]. The envelope has a closed form, the implicit gradient is a linear solve.
@@ -35,8 +35,8 @@ class SquaredError final : public Loss {
  public:
   at::Tensor value(const at::Tensor& output, const at::Tensor& targets) const override;
   at::Tensor gradient(const at::Tensor& output, const at::Tensor& targets) const override;
-  at::Tensor envelope_gradient(const at::Tensor& output, const at::Tensor& targets, double smoothing) const override;  at::Tensor implicit_gradient(const at::Tensor& output, const at::Tensor& targets, const at::Tensor& k)
-      const override;
+  at::Tensor envelope_gradient(const at::Tensor& output, const at::Tensor& targets, double smoothing) const override;
+  at::Tensor implicit_gradient(const at::Tensor& output, const at::Tensor& targets, const at::Tensor& k) const override;
 };
 
 }  // namespace proxprop::lab

@@ -47,8 +47,7 @@ Bracket from_zero_to(const at::Tensor& far) {
 // The neighbourhood of the best point of a grid. At the minimiser w u^2 <= delta^2 - (inc + delta)^2, so that |u| is at
 // most |delta| / sqrt(w), and at most sqrt(2 |inc| |delta| / w).
 Bracket best_interval(const Smooth& sigma, const at::Tensor& z, const at::Tensor& delta, double w) {
-  const at::Tensor farthest =
-      at::minimum(delta.abs() / std::sqrt(w), (2 * sigma.range() / w * delta.abs()).sqrt());
+  const at::Tensor farthest = at::minimum(delta.abs() / std::sqrt(w), (2 * sigma.range() / w * delta.abs()).sqrt());
   const Bracket bracket = from_zero_to(-delta.sign() * farthest);
   constexpr int intervals = 128;
   const at::Tensor width = (bracket.high - bracket.low) / intervals;

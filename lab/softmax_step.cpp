@@ -51,8 +51,8 @@ at::Tensor shares(
 // Newton on f(a) = CE(theta a + b) + |a - a_old|^2 / 2 at a = a_old - theta^T e, which needs theta by K alone: grad f =
 // -theta^T r with r the residual, and a step -theta^T d has the derivative <r, K d>. f is strictly convex. Along a line
 // the third derivative of log-sum-exp is at most D = max(y') - min(y') times the second, y' = -K d the change of the
-// output, so that the derivative after a share s of the Newton step is at most (1 - (exp(D s) - 1) / D) of the one before:
-// not beyond the minimum for s <= log(1 + D) / D. That share decreases f for certain, and tends to 1.
+// output, so that the derivative after a share s of the Newton step is at most (1 - (exp(D s) - 1) / D) of the one
+// before: not beyond the minimum for s <= log(1 + D) / D. That share decreases f for certain, and tends to 1.
 at::Tensor implicit_softmax_error(const at::Tensor& output, const at::Tensor& hot, const at::Tensor& k) {
   Point point = at_point(at::softmax(output, 1) - hot, output, hot, k);
   for (int i = 0; i < 200; ++i) {

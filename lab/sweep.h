@@ -45,9 +45,9 @@ struct Sweep {
 enum class Block { last, z, a, theta };
 const char* to_string(Block block);  ///< "last", "z", "a", "theta"
 
-/// Told after each block update, in the order of the algorithm: last and a of the last layer, both by the last rule, then
-/// z, theta and a for each layer from above. (a before theta in the paper; each takes the other's old value, so that the order between them is free.) The sweep
-/// holds all displacements so far; a's of `layer` is that of its input.
+/// Told after each block update, in the order of the algorithm: last and a of the last layer, both by the last rule,
+/// then z, theta and a for each layer from above. (a before theta in the paper; each takes the other's old value, so
+/// that the order between them is free.) The sweep holds all displacements so far; a's of `layer` is that of its input.
 using BlockObserver = std::function<void(Block block, int64_t layer, const Sweep& so_far)>;
 
 /// One iteration of Algorithm 1 or 2 (paper, section 3), by these rules. The parameters are not changed. Throws

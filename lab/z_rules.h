@@ -14,9 +14,9 @@ class ExplicitZ final : public ZRule {
 ///     gamma / 2 |sigma(z) - a_{k+1/2}|^2 + (rho + 1 / tau) / 2 |z - z_k|^2.
 /// PiecewiseLinear: the better of the minimisers on the two sides of 0. Smooth: safeguarded Newton; where a step is so
 /// large that there may be several minima, on the best of a number of intervals. Tends to ExplicitZ for tau -> 0.
-/// It is the proximal step on eq. 3, which never increases it, where the activation is all that stands between two layers.
-/// Other stages of the chain (batch normalization, pooling) are passed by the adjoint of their derivative, and with them
-/// eq. 3 may increase.
+/// It is the proximal step on eq. 3, which never increases it, where the activation is all that stands between two
+/// layers. Other stages of the chain (batch normalization, pooling) are passed by the adjoint of their derivative, and
+/// with them eq. 3 may increase.
 class ImplicitZ final : public ZRule {
  public:
   at::Tensor displacement(const ZProblem& problem) const override;

@@ -31,8 +31,9 @@ struct ModelConfig {
 
 /// [method]
 struct MethodConfig {
-  std::string name = "exact";  ///< backprop | exact | cg | amortized | running_gram | released-exact | released-cg | lab
-  double tau_theta = 0.05;     ///< proximal step size of eq. 11
+  std::string name =
+      "exact";              ///< backprop | exact | cg | amortized | running_gram | released-exact | released-cg | lab
+  double tau_theta = 0.05;  ///< proximal step size of eq. 11
   int64_t cg_iterations = 3;
   double cg_tolerance = 0.0;      ///< relative residual at which CG stops early; 0: never
   int64_t update_every = 20;      ///< amortized, running_gram: steps from one factor or inverse to the next

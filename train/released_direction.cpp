@@ -8,8 +8,8 @@ namespace {
 constexpr double epsilon = 1e-6;
 constexpr double stop_ratio = 1e-4;
 
-/// (A^T A + I / tau_theta) v without the matrix. In float32 the residual of the start, a difference of sums of this size,
-/// still has the gradient in it; with A^T A in its place it has not.
+/// (A^T A + I / tau_theta) v without the matrix. In float32 the residual of the start, a difference of sums of this
+/// size, still has the gradient in it; with A^T A in its place it has not.
 at::Tensor apply(const ReleasedSystem& system, const at::Tensor& v) {
   return at::mm(system.a.t(), at::mm(system.a, v)) + v / system.tau_theta;
 }

@@ -26,11 +26,11 @@ struct ReleasedSystem {
 /// By LU factorisation. d x O.
 at::Tensor released_exact_direction(const ReleasedSystem& system);
 
-/// By conjugate gradients from theta, without the matrix, each column by itself. The first search direction is the residual's own storage:
-/// the update of the residual in iteration 1 changes it too, and the second direction is (1 + beta) times the residual,
-/// where conjugacy would have wanted another. 1e-6 is added to both denominators, so that the result depends on the
-/// scale of the loss. Ends early where the largest squared residual of a column is below 1e-4 times the mean squared
-/// initial one. d x O.
+/// By conjugate gradients from theta, without the matrix, each column by itself. The first search direction is the
+/// residual's own storage: the update of the residual in iteration 1 changes it too, and the second direction is (1 +
+/// beta) times the residual, where conjugacy would have wanted another. 1e-6 is added to both denominators, so that the
+/// result depends on the scale of the loss. Ends early where the largest squared residual of a column is below 1e-4
+/// times the mean squared initial one. d x O.
 at::Tensor released_cg_direction(const ReleasedSystem& system, int64_t iterations);
 
 }  // namespace proxprop::train

@@ -30,7 +30,8 @@ struct Subject {
   int64_t chunks() const { return (records.records() + chunk_size - 1) / chunk_size; }
 };
 
-/// The configured model in plain torch::nn layers, float64 and evaluation mode, at the weights of the seed or of the file.
+/// The configured model in plain torch::nn layers, float64 and evaluation mode, at the weights of the seed or of the
+/// file.
 Subject make_subject(const train::Config& config, const std::string& weights, const Session& session) {
   train::Dataset dataset = train::normalized(load_data(config, session), config.data.normalization);
   const train::Shape input = dataset.train.images.sizes().slice(1).vec();
@@ -86,9 +87,12 @@ HessianCommand::HessianCommand(CLI::App& root)
     : Command(root.add_subcommand("hessian", "largest eigenvalues and spectrum of the Hessians that training meets")),
       config_flags_(*app, has_use) {
   app->footer(
-      "\nfirst-layer: of 1/2 |phi(theta, X) - z|^2 for the first layer and all training records (paper, eq. 4): the Gram "
-      "matrix,\na sum or, with --scaling mean, divided by its rows. network: of the mean loss over the training records, "
-      "in all parameters. Computed in float64.\n\nExamples:\n  proxprop hessian --data cifar10 --data-dir DIR --no-bias\n"
+      "\nfirst-layer: of 1/2 |phi(theta, X) - z|^2 for the first layer and all training records (paper, eq. 4): the "
+      "Gram "
+      "matrix,\na sum or, with --scaling mean, divided by its rows. network: of the mean loss over the training "
+      "records, "
+      "in all parameters. Computed in float64.\n\nExamples:\n  proxprop hessian --data cifar10 --data-dir DIR "
+      "--no-bias\n"
       "  proxprop hessian --of network --hidden 32 --train-size 1000 --weights runs/a/checkpoints/model.safetensors\n"
       "  proxprop hessian --normalization standardize --out runs/hessian");
   app->add_option("--of", matrices_, "which Hessians, comma-separated")
@@ -99,7 +103,9 @@ HessianCommand::HessianCommand(CLI::App& root)
   app->add_option("--weights", weights_, "network: at these weights (model.safetensors of a run) [those of the seed]")
       ->type_name("FILE")
       ->check(CLI::ExistingFile);
-  app->add_option("--steps", steps_, "Lanczos steps of each probe")->check(CLI::Range(1, 100000))->capture_default_str();
+  app->add_option("--steps", steps_, "Lanczos steps of each probe")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   app->add_option("--probes", probes_, "random starting vectors")->check(CLI::Range(1, 1000))->capture_default_str();
   auto* out = app->add_option("--out", out_, "also write hessian.json and hessian.html here")->type_name("DIR");
   app->add_flag("--force", force_, "replace those in --out")->needs(out);

@@ -28,9 +28,15 @@ verify::Batch digits() {
 }
 
 train::Json row_json(const Row& row) {
-  return {{"proposition", row.proposition}, {"case", row.case_name}, {"lhs", row.lhs},
-          {"rhs", row.rhs},                 {"relation", verify::to_string(row.relation)},
-          {"error", row.error},             {"tolerance", row.tolerance}, {"holds", row.holds}};
+  return {
+      {"proposition", row.proposition},
+      {"case", row.case_name},
+      {"lhs", row.lhs},
+      {"rhs", row.rhs},
+      {"relation", verify::to_string(row.relation)},
+      {"error", row.error},
+      {"tolerance", row.tolerance},
+      {"holds", row.holds}};
 }
 
 std::string number(double value) {
@@ -98,7 +104,9 @@ int VerifyCommand::run(const Session& session) {
 }
 
 int verify_propositions(
-    const std::vector<verify::Proposition>& propositions, const verify::Problem& problem, bool json,
+    const std::vector<verify::Proposition>& propositions,
+    const verify::Problem& problem,
+    bool json,
     const Session& session) {
   std::vector<Row> all;
   bool hold = true;

@@ -15,7 +15,9 @@ std::unique_ptr<LinearTransfer> transfer(torch::nn::Module& module, const at::Te
   TORCH_CHECK_VALUE(
       conv != nullptr && conv->options.groups() == 1,
       "the first layer with parameters must be linear or an ungrouped 2d convolution, it is ", module.name());
-  const auto list = [](const torch::ExpandingArray<2>& sizes) { return std::vector<int64_t>(sizes->begin(), sizes->end()); };
+  const auto list = [](const torch::ExpandingArray<2>& sizes) {
+    return std::vector<int64_t>(sizes->begin(), sizes->end());
+  };
   const auto padding = std::get<torch::ExpandingArray<2>>(conv->options.padding());
   return std::make_unique<ConvTransfer>(
       input,

@@ -15,8 +15,8 @@ class FirstLayerHessian {
   /// `bias` false leaves out the column of ones.
   FirstLayerHessian(torch::nn::Sequential model, bool bias);
 
-  /// Adds records, float64, as the model takes them. Throws c10::ValueError where the model's first layer with parameters
-  /// is no torch::nn::Linear or ungrouped torch::nn::Conv2d.
+  /// Adds records, float64, as the model takes them. Throws c10::ValueError where the model's first layer with
+  /// parameters is no torch::nn::Linear or ungrouped torch::nn::Conv2d.
   void add(const at::Tensor& input);
 
   const at::Tensor& matrix() const { return matrix_; }  ///< [d, d] float64

@@ -15,8 +15,8 @@ struct Lanczos {
   at::Tensor values;  ///< Ritz values: none outside the spectrum of H, but for rounding
   /// |H y - value y| of the unit Ritz vectors y: some eigenvalue of H is this close to the value.
   at::Tensor residuals;
-  /// Squares of <b, y> / |b|: the values and weights are Gauss quadrature for <b, f(H) b> / |b|^2, exact for polynomials
-  /// f of degree below 2 m.
+  /// Squares of <b, y> / |b|: the values and weights are Gauss quadrature for <b, f(H) b> / |b|^2, exact for
+  /// polynomials f of degree below 2 m.
   at::Tensor weights;
   bool exhausted = false;  ///< the Krylov space of b is used up: every value is an eigenvalue, but for rounding
 };

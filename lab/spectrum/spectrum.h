@@ -24,7 +24,7 @@ struct Eigenvalue {
 /// What is known of the eigenvalues of a symmetric matrix.
 struct Spectrum {
   int64_t dimension = 0;
-  bool exhausted = false;          ///< every probe used up its Krylov space: nothing is missing but multiplicities
+  bool exhausted = false;            ///< every probe used up its Krylov space: nothing is missing but multiplicities
   std::vector<Eigenvalue> largest;   ///< up to ten, descending, of the probe that saw the largest
   std::vector<Eigenvalue> smallest;  ///< up to ten, ascending, of the probe that saw the smallest
   /// Stochastic Lanczos quadrature: the share of eigenvalues near nodes[i] is weights[i], whose sum is 1. Ascending.

@@ -4,8 +4,8 @@
 // <x, M x> >= 2 sqrt(kappa) / (1 + kappa) |x| |M x| for x = V, is sharper: both tend to 0, but like 1 and like 1/2
 // power of kappa.
 //
-// For all parameters M is block diagonal, with I as the block of the explicit layer. The eigenvalues of M^-1 lie between
-// min(1, 1 / (beta + c)) and max(1, tau_theta), c being the largest lambda_max of a layer, so that
+// For all parameters M is block diagonal, with I as the block of the explicit layer. The eigenvalues of M^-1 lie
+// between min(1, 1 / (beta + c)) and max(1, tau_theta), c being the largest lambda_max of a layer, so that
 //     kappa <= max(1, tau_theta) max(1, beta + c)   and   cos >= min(1, 1 / (beta + c)) / max(1, tau_theta).
 //
 // Activations in [-1, 1] of n units give lambda_max <= trace = sum of |a|^2 + 1 <= N (n + 1): a c that holds for all
@@ -38,8 +38,7 @@ at::Tensor run(const DirectionRule& direction, const LayerRecord& layer, double 
   return flatten(direction(*layer.transfer, layer.grad_output, {.tau_theta = tau_theta}).direction);
 }
 
-void check_layer(
-    Rows& rows, const std::string& name, const DenseLayer& dense, const at::Tensor& v, double tau_theta) {
+void check_layer(Rows& rows, const std::string& name, const DenseLayer& dense, const at::Tensor& v, double tau_theta) {
   const at::Tensor& gradient = dense.layer.gradient;
   const double condition = dense.condition(tau_theta);
   rows.greater(name + ": <V, grad>", v.dot(gradient).item<double>(), 0);
@@ -80,8 +79,8 @@ void check_network(Rows& rows, const DenseNetwork& network, const DirectionRule&
       name + ": cos and min(1, 1 / (beta + c)) / max(1, tau_theta)", cos,
       std::min(1.0, 1 / top) / std::max(1.0, tau_theta), rounding_of_a_cosine);
   rows.at_least(
-      name + ": cos and 2 sqrt(kappa) / (1 + kappa)", cos,
-      kantorovich(std::max(1.0, tau_theta) * std::max(1.0, top)), rounding_of_a_cosine);
+      name + ": cos and 2 sqrt(kappa) / (1 + kappa)", cos, kantorovich(std::max(1.0, tau_theta) * std::max(1.0, top)),
+      rounding_of_a_cosine);
 }
 
 std::vector<at::Tensor> parameters(const NetworkRecord& record) {
@@ -94,7 +93,10 @@ std::vector<at::Tensor> parameters(const NetworkRecord& record) {
 
 // J itself, not its gradient: (J(theta + h V) - J(theta - h V)) / 2 h = <grad, V> + O(h^2).
 void check_directional_derivative(
-    Rows& rows, const std::string& name, torch::nn::Sequential model, const Batch& batch,
+    Rows& rows,
+    const std::string& name,
+    torch::nn::Sequential model,
+    const Batch& batch,
     const DirectionRule& direction) {
   constexpr double h = 1e-4;
   const NetworkRecord point = record(model, batch);
@@ -106,8 +108,7 @@ void check_directional_derivative(
     move(parameters(point), v, -step);
     return j;
   };
-  rows.equal(
-      name + ": dJ along V and <V, grad>, |V| = 1", (value(h) - value(-h)) / (2 * h), v.dot(all.gradient), 1e-6);
+  rows.equal(name + ": dJ along V and <V, grad>, |V| = 1", (value(h) - value(-h)) / (2 * h), v.dot(all.gradient), 1e-6);
 }
 
 // A run of full-batch ProxProp steps with tanh: the least cosine, against the bound that no activation can break.

@@ -1,11 +1,11 @@
 // Proposition 5: the k-th conjugate gradient iterate x_k for M x = b, b = dJ/dtheta, started from 0, is a descent
-// direction for every k. It is the minimiser of 1/2 <x, M x> - <b, x> over the Krylov space (eq. 34). There the residual
-// r_k = b - M x_k is orthogonal to b and x_k, so that <b, x_k> = 2 <b, x_k> - <x_k, M x_k>, which grows with k, and
-// |x_k| grows as well (Steihaug 1983), up to |V|.
+// direction for every k. It is the minimiser of 1/2 <x, M x> - <b, x> over the Krylov space (eq. 34). There the
+// residual r_k = b - M x_k is orthogonal to b and x_k, so that <b, x_k> = 2 <b, x_k> - <x_k, M x_k>, which grows with
+// k, and |x_k| grows as well (Steihaug 1983), up to |V|.
 //
 // Rounding takes that orthogonality from every conjugate gradient iteration sooner or later, in float64 after five to
-// eleven iterations here. What needs it is checked up to there: <b, x_k> and |x_k| themselves. Descent and the growth of 2 <b,
-// x_k> - <x_k, M x_k> need no more than each step's own minimisation, and are checked for every k.
+// eleven iterations here. What needs it is checked up to there: <b, x_k> and |x_k| themselves. Descent and the growth
+// of 2 <b, x_k> - <x_k, M x_k> need no more than each step's own minimisation, and are checked for every k.
 
 #include "lab/verify/checks.h"
 #include "lab/verify/least.h"
@@ -131,8 +131,8 @@ std::vector<Row> check_proposition_5(const Problem& problem, const DirectionRule
     for (const DenseLayer& dense : network.layers) {
       for (const Coupling coupling : {Coupling::joint, Coupling::per_output}) {
         for (const Route route : {Route::sample_gram, Route::feature_gram, Route::matrix_free}) {
-          const std::string name = network.name + ", " + dense.layer.name + ", " + to_string(coupling) + ", " +
-                                   proxprop::to_string(route);
+          const std::string name =
+              network.name + ", " + dense.layer.name + ", " + to_string(coupling) + ", " + proxprop::to_string(route);
           const System system{dense, name, tau_theta, coupling, route};
           check_every_iterate(rows, system, direction);
           check_krylov(rows, system, direction);

@@ -28,10 +28,7 @@ void check_step(PROXPROP_STEP_PARAMETERS, Coupling coupling) {
 }
 
 at::Tensor linear_forward(
-    const at::Tensor& input,
-    const at::Tensor& weight,
-    const std::optional<at::Tensor>& bias,
-    PROXPROP_STEP_TYPES) {
+    const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias, PROXPROP_STEP_TYPES) {
   return at::linear(input, weight, bias);
 }
 

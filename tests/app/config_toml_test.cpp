@@ -59,7 +59,8 @@ TEST(Toml, MistakesAreFoundByLineAndColumn) {
   EXPECT_EQ(complaint("[model]\nhidden = [3, 'x']"), "a.toml:2:10: model.hidden must be an integer");
   EXPECT_EQ(
       complaint("[method]\nname = 'exakt'"),
-      "a.toml:2:8: method.name must be one of backprop, exact, cg, amortized, running_gram, released-exact, released-cg, "
+      "a.toml:2:8: method.name must be one of backprop, exact, cg, amortized, running_gram, released-exact, "
+      "released-cg, "
       "lab, not 'exakt' (did you mean exact?)");
 }
 

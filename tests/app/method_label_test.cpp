@@ -23,7 +23,8 @@ TEST(MethodLabel, OfTheReleasedArithmeticIsReadAndWritten) {
 }
 
 TEST(MethodLabel, AllElseIsNoMethod) {
-  for (const char* text : {"", "cg0", "cg-1", "cg3x", "cgx", "CG3", "exact3", "cg99999999999999999999", "released-", "released-exact3"}) {
+  for (const char* text :
+       {"", "cg0", "cg-1", "cg3x", "cgx", "CG3", "exact3", "cg99999999999999999999", "released-", "released-exact3"}) {
     EXPECT_FALSE(parse_method_label(text)) << text;
   }
 }

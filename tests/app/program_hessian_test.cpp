@@ -66,7 +66,8 @@ TEST_F(Hessian, WritesAPageThatNeedsNothingElse) {
   EXPECT_NE(page.find("var Plotly = {};"), std::string::npos);
   EXPECT_EQ(page.find("{{"), std::string::npos) << "a placeholder was left";
   EXPECT_EQ(nlohmann::json::parse(read_file(path("spectra/hessian.json"))).at("spectra").size(), 1u);
-  expect_error(run({"hessian", "--hidden=8", "--train-size=100", "--out", path("spectra")}), 3, "is not empty: --force");
+  expect_error(
+      run({"hessian", "--hidden=8", "--train-size=100", "--out", path("spectra")}), 3, "is not empty: --force");
   const Outcome again =
       run({"hessian", "--hidden=8", "--train-size=100", "--steps=5", "--force", "--out", path("spectra")}, plotly);
   EXPECT_EQ(again.code, 0) << again.err;

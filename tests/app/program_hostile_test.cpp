@@ -9,9 +9,7 @@ using namespace proxprop::test;
 
 class HostileFiles : public Scene {
  protected:
-  void SetUp() override {
-    ASSERT_EQ(run_small({"train", "-q", "--epochs=1", "--out", path("run")}).code, 0);
-  }
+  void SetUp() override { ASSERT_EQ(run_small({"train", "-q", "--epochs=1", "--out", path("run")}).code, 0); }
   void replace_by_pipe(const std::string& name) {
     fs::remove(path(name));
     ASSERT_EQ(::mkfifo(path(name).c_str(), 0600), 0);

@@ -127,9 +127,12 @@ TEST(ImplicitLast, SatisfiesTheOptimalityOfItsProximalStep) {
         const double gamma = 0.3;
         const auto d = last.displacement(ImplicitLast(), last.problem(c, gamma, tau));
         const auto a = (last.a - d).detach().requires_grad_();
-        c.loss->value(torch::matmul(a, last.layer->input_adjoint(last.a, torch::eye(5, torch::kDouble)).t()) +
-                          last.layer->apply(torch::zeros({1, 8}, torch::kDouble)),
-                      c.targets).backward();
+        c.loss
+            ->value(
+                torch::matmul(a, last.layer->input_adjoint(last.a, torch::eye(5, torch::kDouble)).t()) +
+                    last.layer->apply(torch::zeros({1, 8}, torch::kDouble)),
+                c.targets)
+            .backward();
         const double weight = gamma + 1 / tau;
         // d is known to eps |a|, the second derivative of the loss in a is at most |theta|^2 / N.
         const double curvature = weight + 8 * 5 * scale * scale / 6;
@@ -174,8 +177,9 @@ TEST(ImplicitLast, LeavesTheStepOfThetaExplicit) {
 }
 
 TEST(ImplicitLast, RefusesALayerThatIsNotLinear) {
-  const auto layer = map_layer({torch::randn({5, 8}, torch::kDouble).requires_grad_()},
-                               [](at::TensorList theta, const at::Tensor& a) { return at::matmul(a * a, theta[0].t()); });
+  const auto layer = map_layer(
+      {torch::randn({5, 8}, torch::kDouble).requires_grad_()},
+      [](at::TensorList theta, const at::Tensor& a) { return at::matmul(a * a, theta[0].t()); });
   const Case c = cases().front();
   const auto a = torch::randn({6, 8}, torch::kDouble);
   const LastProblem problem{*c.loss, c.output, c.targets, *layer, a, 1, 1};

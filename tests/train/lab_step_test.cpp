@@ -155,8 +155,7 @@ TEST(LabTraining, RefusesWhatItCannotDoAndSaysWhy) {
   config.method.penalty_gamma = {1e300};
   config.optimizer.lr = 1e-10;
   EXPECT_EQ(
-      complaint(config),
-      "method.penalty_gamma = 1e+300 over the learning rate 1e-10 is not a positive, finite number");
+      complaint(config), "method.penalty_gamma = 1e+300 over the learning rate 1e-10 is not a positive, finite number");
   config = lab_config();
   config.method.penalty_gamma = {1, 2, 3};
   EXPECT_EQ(complaint(config), "method.penalty_gamma needs one number, or one for each of the 2 hidden layers, got 3");

@@ -62,7 +62,8 @@ TEST(Lanczos, ConvergedEigenvaluesDoNotComeTwice) {
 }
 
 TEST(Lanczos, TheKrylovSpaceOfThreeEigenvaluesIsUsedUpAfterThreeSteps) {
-  const at::Tensor eigenvalues = at::cat({at::full({20}, 1.0), at::full({20}, 4.0), at::full({20}, 9.0)}).to(at::kDouble);
+  const at::Tensor eigenvalues =
+      at::cat({at::full({20}, 1.0), at::full({20}, 4.0), at::full({20}, 9.0)}).to(at::kDouble);
   const Lanczos run = lanczos(product(with_eigenvalues(eigenvalues)), start(60), 50);
   EXPECT_TRUE(run.exhausted);
   ASSERT_EQ(run.values.numel(), 3);
@@ -87,7 +88,8 @@ TEST(Lanczos, AnOperatorThatGivesNaNIsRefused) {
 
 TEST(Spectrum, ExtremesSharesAndMeanOfAKnownSpectrum) {
   // A quarter of the eigenvalues below zero.
-  const at::Tensor eigenvalues = at::cat({at::linspace(-2, -1, 100, at::kDouble), at::linspace(1, 10, 300, at::kDouble)});
+  const at::Tensor eigenvalues =
+      at::cat({at::linspace(-2, -1, 100, at::kDouble), at::linspace(1, 10, 300, at::kDouble)});
   const Spectrum s = spectrum(product(with_eigenvalues(eigenvalues)), 400, options(60, 20, 1));
   EXPECT_NEAR(s.largest.front().value, 10, s.largest.front().error + 1e-9);
   EXPECT_NEAR(s.smallest.front().value, -2, s.smallest.front().error + 1e-9);

@@ -122,7 +122,10 @@ ProximalStep one_iteration_more(const LinearTransfer& transfer, const at::Tensor
 }
 
 ProximalStep scaled_at(
-    int64_t iterations, double factor, const LinearTransfer& transfer, const at::Tensor& g,
+    int64_t iterations,
+    double factor,
+    const LinearTransfer& transfer,
+    const at::Tensor& g,
     const ProximalOptions& options) {
   const ProximalStep step = proximal_direction(transfer, g, options);
   return std::get<ConjugateGradient>(options.solver).iterations == iterations ? scaled(step, factor) : step;
@@ -183,19 +186,25 @@ TEST_P(EveryProposition, HoldsOfTheLibrary) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Verify, EveryProposition, ::testing::ValuesIn(propositions()),
-    [](const auto& instance) { return instance.param.name; });
+INSTANTIATE_TEST_SUITE_P(Verify, EveryProposition, ::testing::ValuesIn(propositions()), [](const auto& instance) {
+  return instance.param.name;
+});
 
 lab::Sweep wrong_penalties(
-    const lab::Network& network, const lab::Batch& batch, const lab::Loss& loss, const lab::StepRules& rules,
+    const lab::Network& network,
+    const lab::Batch& batch,
+    const lab::Loss& loss,
+    const lab::StepRules& rules,
     lab::SweepOptions options) {
   options.penalties = lab::Penalties::uniform(network.hidden_count(), (1 + 1e-9) / options.tau);
   return lab::sweep(network, batch, loss, rules, options);
 }
 
 lab::Sweep sweep_with_another_step_size(
-    const lab::Network& network, const lab::Batch& batch, const lab::Loss& loss, const lab::StepRules&,
+    const lab::Network& network,
+    const lab::Batch& batch,
+    const lab::Loss& loss,
+    const lab::StepRules&,
     const lab::SweepOptions& options) {
   return lab::sweep(network, batch, loss, lab::algorithm_2({.tau_theta = 0.06}), options);
 }

@@ -23,8 +23,14 @@ Config any_config() {
   config.data = {text(), text(), *rc::gen::arbitrary<int64_t>(), *rc::gen::arbitrary<int64_t>(), text()};
   config.model = {
       text(), *rc::gen::arbitrary<std::vector<int64_t>>(), text(), *rc::gen::arbitrary<std::vector<std::string>>()};
-  config.method = {text(),        *any_number(), *rc::gen::arbitrary<int64_t>(), *any_number(), *rc::gen::arbitrary<int64_t>(),
-                   *any_number(), text(),        text()};
+  config.method = {text(),
+                   *any_number(),
+                   *rc::gen::arbitrary<int64_t>(),
+                   *any_number(),
+                   *rc::gen::arbitrary<int64_t>(),
+                   *any_number(),
+                   text(),
+                   text()};
   config.method.penalty_rho = {*any_number(), *any_number()};
   config.optimizer = {text(),        *any_number(), *any_number(), *any_number(),
                       *any_number(), *any_number(), *any_number(), *any_number()};
