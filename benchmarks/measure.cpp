@@ -1,5 +1,7 @@
 #include "benchmarks/measure.h"
 
+#include <proxprop/prox/scratch_memory.h>
+
 #include "benchmarks/counting_allocator.h"
 
 #include <algorithm>
@@ -19,6 +21,7 @@ double milliseconds(const std::function<void()>& step) {
 
 // What building and running a contender takes beyond what was held before.
 int64_t peak_of(const Contender& contender) {
+  release_scratch_memory();  // what an earlier contender left would be taken from this one's peak
   auto& allocator = counting_allocator();
   const auto before = allocator.live();
   const auto running = contender.build();
