@@ -15,7 +15,7 @@ MAY_USE = {
     "src/prox/kernels": set(),
     "src/autograd": {"src/prox"},
     "src/nn": {"src/prox", "src/autograd"},
-    "src/distributed": set(),
+    "src/distributed": {"src/prox"},
     "lab": set(),                 # the public headers of the core
     "lab/verify": {"lab"},
     "lab/spectrum": set(),

@@ -1,5 +1,7 @@
 #include <proxprop/distributed/data_parallel.h>
 
+#include "prox/ranks.h"
+
 #include <proxprop/nn/proximal_layer.h>
 
 #include <ATen/ATen.h>
@@ -47,18 +49,10 @@ void average(const std::vector<at::Tensor>& tensors, Communicator& communicator)
     by_dtype[tensor.scalar_type()].push_back(tensor);
   }
   for (const auto& [dtype, group] : by_dtype) {
-    std::vector<at::Tensor> flat;
-    std::vector<int64_t> sizes;
-    for (const auto& tensor : group) {
-      flat.push_back(tensor.reshape({-1}));
-      sizes.push_back(tensor.numel());
-    }
-    auto message = at::cat(flat);
-    communicator.all_reduce(message);
-    message.div_(communicator.size());
-    const auto parts = message.split_with_sizes(sizes);
+    auto sums = group;
+    sum_over_ranks(communicator, sums);
     for (size_t i = 0; i < group.size(); ++i) {
-      group[i].copy_(parts[i].view(group[i].sizes()));
+      group[i].copy_(sums[i].div_(communicator.size()));
     }
   }
 }

@@ -75,10 +75,7 @@ at::Tensor Ranks::common_scale(const at::Tensor& scale) const {
   return alone() ? scale : communicator_->all_gather(scale.contiguous()).amin(0);
 }
 
-void Ranks::sum(std::vector<at::Tensor>& tensors) const {
-  if (alone() || tensors.empty()) {
-    return;
-  }
+void sum_over_ranks(Communicator& communicator, std::vector<at::Tensor>& tensors) {
   std::vector<at::Tensor> flat;
   std::vector<int64_t> sizes;
   for (const auto& tensor : tensors) {
@@ -86,10 +83,16 @@ void Ranks::sum(std::vector<at::Tensor>& tensors) const {
     sizes.push_back(tensor.numel());
   }
   auto message = at::cat(flat);  // a copy: what an adjoint returns may share storage with something
-  communicator_->all_reduce(message);
+  communicator.all_reduce(message);
   const auto parts = message.split_with_sizes(sizes);
   for (size_t i = 0; i < tensors.size(); ++i) {
     tensors[i] = parts[i].view(tensors[i].sizes());
+  }
+}
+
+void Ranks::sum(std::vector<at::Tensor>& tensors) const {
+  if (!alone() && !tensors.empty()) {
+    sum_over_ranks(*communicator_, tensors);
   }
 }
 

@@ -13,6 +13,9 @@
 
 namespace proxprop {
 
+/// Replaces tensors of one dtype, at least one, by their sums over the ranks, in one message.
+void sum_over_ranks(Communicator& communicator, std::vector<at::Tensor>& tensors);
+
 class Ranks {
  public:
   /// One rank alone.
