@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace proxprop {
 
@@ -78,14 +79,14 @@ std::optional<Dimensions> DenseTransfer::dimensions() const {
 }
 
 Work DenseTransfer::adjoint_work() const {
-  Work work;
-  work[Kernel::product] = product_flops();
+  auto work = apply_work();
+  std::swap(work[Kernel::library_product], work[Kernel::product]);
   return work;
 }
 
 Work DenseTransfer::accurate_adjoint_work() const {
-  Work work;
-  work[Kernel::product64] = product_flops();
+  auto work = apply_work();
+  std::swap(work[Kernel::library_product], work[Kernel::product64]);
   return work;
 }
 

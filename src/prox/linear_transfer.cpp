@@ -47,6 +47,10 @@ double LinearTransfer::product_flops() const {
 Work LinearTransfer::apply_work() const {
   Work work;
   work[Kernel::library_product] = product_flops();
+  if (const auto d = dimensions()) {  // where one side is small, passing over the operands takes longer than computing
+    const auto rows = double(d->rows), columns = double(d->columns), outputs = double(d->outputs);
+    work[Kernel::memory] = 4 * (rows * columns + rows * outputs + columns * outputs);
+  }
   return work;
 }
 
