@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+#include <limits>
+
 namespace proxprop {
 
 namespace {
@@ -39,6 +42,13 @@ bool same_storage(const CgVector& a, const CgVector& b) {
 
 }  // namespace
 
+double squared_rounding(at::ScalarType dtype) {
+  constexpr double roundings = 4;
+  const auto epsilon =
+      dtype == at::kDouble ? std::numeric_limits<double>::epsilon() : double(std::numeric_limits<float>::epsilon());
+  return std::pow(roundings * epsilon, 2);
+}
+
 at::Tensor safe_quotient(const at::Tensor& numerator, const at::Tensor& denominator) {
   return at::where(denominator == 0, at::zeros_like(numerator), numerator / denominator);
 }
@@ -55,12 +65,16 @@ CgResult conjugate_gradient(CgSpace& space, const CgVector& right_side, int64_t 
   auto direction = clone(residual);
   auto metric_direction = plain ? direction : clone(metric_residual);
   auto squared_norm = space.dot(residual, metric_residual);
-  const auto target = squared_norm * (tolerance * tolerance);
+  const auto rounding = space.rounding(residual);
+  auto target = squared_norm * (tolerance * tolerance);
+  if (rounding) {
+    target = at::maximum(target, *rounding);
+  }
   const bool on_cpu = squared_norm.is_cpu();
 
   while (result.iterations < iterations) {
     auto step = safe_quotient(squared_norm, space.curvature(direction, metric_direction));
-    if (tolerance > 0) {
+    if (tolerance > 0 || rounding) {
       step = at::where(squared_norm <= target, at::zeros_like(step), step);
     }
     add_multiple(space, result.solution, step, direction);

@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace proxprop {
@@ -28,6 +29,10 @@ class CgSpace {
   virtual at::Tensor curvature(const CgVector& p, const CgVector& metric_p) = 0;
   /// M p for the p of the last call of `curvature`; only called when another iteration follows.
   virtual CgVector multiply(const CgVector& p, const CgVector& metric_p) = 0;
+  /// Squared norm of a residual that is rounding alone, beside the first one. Coefficients may have parts that the
+  /// metric does not see, where curvature is beta alone: past this a step would be rounding over beta, and the system
+  /// counts as solved. Empty: none.
+  virtual std::optional<at::Tensor> rounding(const CgVector&) const { return std::nullopt; }
   /// `scalars` (from `dot`) as a factor of the i-th tensor of a vector.
   virtual at::Tensor as_factor(const at::Tensor& scalars, const at::Tensor& like) const = 0;
 };
@@ -42,6 +47,9 @@ struct CgResult {
 inline Status convergence_status(double tolerance, bool converged) {
   return tolerance > 0 && !converged ? Status::stalled : Status::ok;
 }
+
+/// Square of some roundings of `dtype`.
+double squared_rounding(at::ScalarType dtype);
 
 /// numerator / denominator, and zero where the denominator is exactly zero: that system is solved. NaN passes through.
 at::Tensor safe_quotient(const at::Tensor& numerator, const at::Tensor& denominator);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 namespace proxprop {
 
@@ -202,6 +203,12 @@ DenseCholesky::DenseCholesky(at::Tensor matrix) : lower_(std::move(matrix)) {
   const auto blocks = (lower_.size(0) + block - 1) / block;
   diagonal_inverses_ = scratch({blocks * block, block});
   positive_definite_ = lower_.size(0) == 0 || factor(lower_of(lower_, diagonal_inverses_));
+}
+
+double DenseCholesky::smallest_pivot() const {
+  const auto root =
+      lower_.size(0) == 0 ? std::numeric_limits<double>::infinity() : lower_.diagonal().min().item<double>();
+  return root * root;
 }
 
 void DenseCholesky::solve_in_place(const at::Tensor& right) const {

@@ -14,6 +14,8 @@ class DenseCholesky {
   explicit DenseCholesky(at::Tensor matrix);
 
   bool positive_definite() const { return positive_definite_; }
+  /// Of the diagonal of L, squared; infinity for n = 0.
+  double smallest_pivot() const;
 
   /// right = A^-1 right, for `right` [n, m], float64, contiguous.
   void solve_in_place(const at::Tensor& right) const;

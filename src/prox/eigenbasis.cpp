@@ -1,5 +1,6 @@
 #include "prox/eigenbasis.h"
 
+#include "prox/conjugate_gradient.h"
 #include "prox/kernels/kernels.h"
 
 #include <ATen/ATen.h>
@@ -16,6 +17,7 @@ namespace {
 
 // Entries of a block of columns below which another thread does not pay.
 constexpr int64_t smallest_share = int64_t(1) << 14;
+constexpr double epsilon = std::numeric_limits<double>::epsilon();
 
 // Every column of right_side [n, m]; `systems` has everything but the arrays.
 template <typename T>
@@ -84,7 +86,8 @@ Eigenbasis eigenbasis(const at::Tensor& gram) {
     return {at::full({gram.size(0), gram.size(1)}, nan, gram.options()), at::full_like(gram, nan)};
   }
   auto [values, vectors] = at::linalg_eigh(gram);
-  return {values.clamp_min_(0), vectors};
+  const auto rounding = values.amax(-1, /*keepdim=*/true) * (double(gram.size(1)) * epsilon);
+  return {values.masked_fill_(values < rounding, 0), vectors};
 }
 
 EigenbasisSolution conjugate_gradient_in_eigenbasis(
@@ -94,7 +97,14 @@ EigenbasisSolution conjugate_gradient_in_eigenbasis(
   for (int64_t group = 0; group < columns.size(0); ++group) {
     const auto values = basis.values[group].contiguous();
     const DiagonalSystems systems{
-        columns.size(1), values.const_data_ptr<double>(), beta, iterations, tolerance * tolerance, nullptr, nullptr,
+        columns.size(1),
+        values.const_data_ptr<double>(),
+        beta,
+        iterations,
+        tolerance * tolerance,
+        squared_rounding(at::kDouble) * values.sum().item<double>(),
+        nullptr,
+        nullptr,
         nullptr};
     const bool converged = columns.scalar_type() == at::kDouble
                                ? solve_columns<double>(systems, columns[group], solution.coefficients[group])

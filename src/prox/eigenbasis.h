@@ -10,7 +10,7 @@
 
 namespace proxprop {
 
-/// K = Q diag(values) Q^T, float64; values that rounding made negative are zero.
+/// K = Q diag(values) Q^T, float64; values that are no larger than rounding are zero.
 struct Eigenbasis {
   at::Tensor values;   ///< [groups, n]
   at::Tensor vectors;  ///< Q [groups, n, n]

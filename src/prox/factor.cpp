@@ -71,6 +71,14 @@ Factor factorize_on_device(const at::Tensor& gram, double damping) {
 
 }  // namespace
 
+double Factor::smallest_pivot() const {
+  auto smallest = std::numeric_limits<double>::infinity();
+  for (const auto& block : blocks) {
+    smallest = std::min(smallest, block.smallest_pivot());
+  }
+  return smallest;
+}
+
 at::Tensor Factor::inverse() const {
   if (lower.defined()) {
     return at::cholesky_inverse(lower);

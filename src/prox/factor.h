@@ -18,6 +18,8 @@ struct Factor {
   double jitter = 0.0;
 
   bool empty() const { return blocks.empty() && !lower.defined(); }
+  /// Of all groups' factors, on the CPU; infinity elsewhere.
+  double smallest_pivot() const;
   /// (gram + damping I)^-1, float64.
   at::Tensor inverse() const;
   /// (gram + damping I)^-1 right, float64, for `right` [groups, n, m].

@@ -15,10 +15,13 @@
 #include "prox/factor.h"
 #include "prox/ranks.h"
 #include "prox/routes.h"
+#include "prox/sample_certificate.h"
 
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <optional>
 
 namespace proxprop {
@@ -46,13 +49,31 @@ std::vector<at::Tensor> product_with_samples(
   return transfer.parameters_from_rows(parts);
 }
 
-// This rank's rows of (beta I + K)^-1 as an operator on `columns` columns of a dtype. Float32 columns that are many go
-// through the inverse, formed in float64 and rounded once: its product then runs at the speed of a GEMM, and the
-// direction has relative error 2e-6 to 6e-6 at the paper's layers. Few columns, or float64 ones, go through the factor.
+// The exponent of a power of two near beta I + K, in units of which coefficients (beta I + K)^-1 g are held where
+// float32 might not hold them otherwise; 0 elsewhere.
+int unit_exponent(double size) {
+  constexpr int of_ordinary_problems = 40;
+  const int exponent = size > 0 && std::isfinite(size) ? std::ilogb(size) : 0;
+  return std::abs(exponent) < of_ordinary_problems ? 0 : exponent;
+}
+
+// tensor *= 2^exponent, in steps that are in the range of a float.
+void scale_by_power_of_two(at::Tensor& tensor, int exponent) {
+  for (const int part : {exponent / 2, exponent - exponent / 2}) {
+    if (part != 0) {
+      tensor.mul_(std::ldexp(1.0, part));
+    }
+  }
+}
+
+// This rank's rows of 2^exponent (beta I + K)^-1 as an operator on `columns` columns of a dtype. Float32 columns that
+// are many go through the inverse, formed in float64 and rounded once: its product then runs at the speed of a GEMM,
+// and the direction has relative error 2e-6 to 6e-6 at the paper's layers. Few columns, or float64 ones, go through the
+// factor.
 class InverseOperator {
  public:
-  InverseOperator(at::Tensor gram, double beta, int64_t columns, at::ScalarType dtype, const Ranks& ranks)
-      : ranks_(ranks) {
+  InverseOperator(at::Tensor gram, double beta, int exponent, int64_t columns, at::ScalarType dtype, const Ranks& ranks)
+      : ranks_(ranks), unit_(std::ldexp(1.0, exponent)) {
     if (dtype == at::kDouble) {
       factor_ = factorize(std::move(gram), beta);
       return;
@@ -69,6 +90,9 @@ class InverseOperator {
       inverse_ = factor_.inverse();
       const auto largest_entry = largest(inverse_);  // of all rows: the ranks have to decide alike
       inverse_ = ranks.own_rows(inverse_);
+      if (unit_ != 1) {
+        inverse_ = inverse_ * unit_;
+      }
       rounded_inverse_ = inverse_.to(dtype);
       cancels_ = largest_entry > limit;
     }
@@ -79,7 +103,8 @@ class InverseOperator {
 
   at::Tensor operator()(const at::Tensor& right) const {
     if (!rounded_inverse_.defined()) {
-      return ranks_.own_rows(factor_.solve(right)).to(right.scalar_type());
+      const auto solution = ranks_.own_rows(factor_.solve(right));
+      return (unit_ != 1 ? solution * unit_ : solution).to(right.scalar_type());
     }
     return cancels_ ? batched_product(inverse_, right.to(at::kDouble)).to(right.scalar_type())
                     : batched_product(rounded_inverse_, right);
@@ -90,6 +115,7 @@ class InverseOperator {
   static constexpr double cancellation_limit = 1e-3;
 
   const Ranks& ranks_;
+  double unit_;
   Factor factor_;
   at::Tensor inverse_, rounded_inverse_;
   bool cancels_ = false;
@@ -103,18 +129,25 @@ struct SampleProblem {
   std::optional<SampleMatrix>
       samples;  ///< A of all ranks where K needed it; this rank alone makes it when it is asked for
 
+  int exponent = 0;  ///< coefficients are in units of its power of two
+
   bool outputs_are_fewer() const { return rows.size(-1) <= transfer.dimensions()->columns; }
   SampleMatrix all_samples() const { return samples ? *samples : transfer.sample_matrix(); }
+  void in_own_units(std::vector<at::Tensor>& direction) const {
+    for (auto& tensor : direction) {
+      scale_by_power_of_two(tensor, -exponent);
+    }
+  }
   /// A^T c, without the sum over the ranks, for this rank's rows of c.
   std::vector<at::Tensor> adjoint(const at::Tensor& own_coefficients) const {
     return transfer.adjoint(transfer.output_from_rows(own_coefficients));
   }
 };
 
-ProximalStep exact_direction(const SampleProblem& problem, at::Tensor gram, double beta) {
+ProximalStep exact_direction(const SampleProblem& problem, at::Tensor gram, double beta, double trace) {
   const auto& rows = problem.rows;
   const auto columns = std::min(rows.size(-1), problem.transfer.dimensions()->columns);
-  const InverseOperator inverse(std::move(gram), beta, columns, rows.scalar_type(), problem.ranks);
+  const InverseOperator inverse(std::move(gram), beta, problem.exponent, columns, rows.scalar_type(), problem.ranks);
   ProximalStep step;
   step.summary.status = inverse.factor().status;
   step.summary.jitter = inverse.factor().jitter;
@@ -122,6 +155,11 @@ ProximalStep exact_direction(const SampleProblem& problem, at::Tensor gram, doub
       problem.outputs_are_fewer() && !inverse.cancels()
           ? problem.adjoint(inverse(rows))
           : product_with_samples(problem.transfer, problem.all_samples(), problem.ranks.own_rows(rows), inverse);
+  problem.in_own_units(step.direction);
+  if (step.summary.status != Status::not_finite &&
+      float64_hides(trace, inverse.factor().smallest_pivot(), rows.scalar_type())) {
+    certify(problem.transfer, problem.ranks, problem.all_samples(), rows, beta, step);
+  }
   return step;
 }
 
@@ -130,21 +168,27 @@ ProximalStep exact_direction(const SampleProblem& problem, at::Tensor gram, doub
 ProximalStep eigenbasis_direction(
     const SampleProblem& problem, const at::Tensor& gram, double beta, const ConjugateGradient& cg) {
   const auto form = eigenbasis(gram);
-  const auto basis = form.vectors.to(problem.rows.scalar_type());
-  const auto transposed = basis.transpose(1, 2);
-  const auto solution = conjugate_gradient_in_eigenbasis(
-      form, beta, batched_product(transposed, problem.rows), cg.iterations, cg.tolerance);
+  const auto dtype = problem.rows.scalar_type();
+  const auto working = problem.exponent == 0 ? dtype : at::kDouble;
+  auto solution = conjugate_gradient_in_eigenbasis(
+      form, beta, batched_product(form.vectors.transpose(1, 2).to(working), problem.rows.to(working)), cg.iterations,
+      cg.tolerance);
+  scale_by_power_of_two(solution.coefficients, problem.exponent);
+  const auto coefficients = solution.coefficients.to(dtype);
+  const auto basis = form.vectors.to(dtype);
   ProximalStep step;
   step.summary.iterations = cg.iterations;
   step.summary.status = convergence_status(cg.tolerance, solution.converged);
   const auto& ranks = problem.ranks;
   if (problem.outputs_are_fewer()) {
-    step.direction = problem.adjoint(batched_product(ranks.own_rows(basis), solution.coefficients));
+    step.direction = problem.adjoint(batched_product(ranks.own_rows(basis), coefficients));
   } else {
+    const auto transposed = basis.transpose(1, 2);
     const auto rotate_back = [&](const at::Tensor& part) { return batched_product(ranks.own_rows(transposed), part); };
-    step.direction = product_with_samples(
-        problem.transfer, problem.all_samples(), ranks.own_rows(solution.coefficients), rotate_back);
+    step.direction =
+        product_with_samples(problem.transfer, problem.all_samples(), ranks.own_rows(coefficients), rotate_back);
   }
+  problem.in_own_units(step.direction);
   return step;
 }
 
@@ -155,6 +199,10 @@ class SampleSpace final : public CgSpace {
   SampleSpace(at::Tensor gram, double beta, Coupling coupling)
       : gram_(std::move(gram)), beta_(beta), joint_(coupling == Coupling::joint) {}
 
+  std::optional<at::Tensor> rounding(const CgVector& r) const override {
+    const auto trace = gram_.diagonal(0, -2, -1).sum(-1, /*keepdim=*/false, at::kDouble).reshape({-1, 1, 1});
+    return squared_rounding(gram_.scalar_type()) * (joint_ ? trace.max() : trace) * dot(r, r);
+  }
   CgVector metric(const CgVector& x) const override { return {batched_product(gram_, x[0])}; }
   at::Tensor dot(const CgVector& x, const CgVector& y) const override {
     const auto products = x[0] * y[0];
@@ -187,7 +235,9 @@ ProximalStep conjugate_gradient_direction(
   SampleSpace space(gram.to(rows.scalar_type()), request.beta, request.coupling);
   auto result = conjugate_gradient(space, {rows * scale}, cg.iterations, cg.tolerance);
   ProximalStep step;
+  scale_by_power_of_two(result.solution[0], problem.exponent);
   step.direction = problem.adjoint(problem.ranks.own_rows(result.solution[0] / scale));
+  problem.in_own_units(step.direction);
   step.summary.iterations = result.iterations;
   step.summary.status = convergence_status(cg.tolerance, result.converged);
   return step;
@@ -202,8 +252,10 @@ ProximalStep sample_route(const LinearTransfer& transfer, const at::Tensor& grad
     problem.samples = ranks.samples(transfer);
   }
   auto gram = problem.samples ? ranks.sample_gram(*problem.samples) : transfer.sample_gram();
+  const auto trace = gram.is_cpu() ? gram.diagonal(0, -2, -1).sum(-1).max().item<double>() : 0.0;
+  problem.exponent = unit_exponent(request.beta + trace);
   auto step = is_exact(request.solver)
-                  ? exact_direction(problem, std::move(gram), request.beta)
+                  ? exact_direction(problem, std::move(gram), request.beta, trace)
                   : conjugate_gradient_direction(problem, gram, request, std::get<ConjugateGradient>(request.solver));
   ranks.sum(step.direction);
   step.summary.route = Route::sample_gram;

@@ -132,14 +132,27 @@ TEST(Numerics, NanInTheInputIsReported) {
 }
 
 TEST(Numerics, SingularGramIsRegularizedAndSaysSo) {
-  // Ten copies of one sample and a damping far below round-off: beta I + K is singular in float64.
-  const auto input = at::ones({10, 4}, at::kDouble) * 1e3;
-  const DenseTransfer transfer(input, 2, {});
-  const auto gradient = at::ones({10, 2}, at::kDouble);
-  const auto step = proximal_direction(transfer, gradient, {1e30, Cholesky{}, Scaling::sum, Route::sample_gram});
+  // Copies of one feature and a damping far below round-off: beta I + G is singular in float64.
+  const DenseTransfer transfer(at::ones({4, 2}, at::kDouble), 2, {true, false});
+  const auto gradient = at::ones({4, 2}, at::kDouble);
+  const auto step = proximal_direction(transfer, gradient, {1e30, Cholesky{}, Scaling::sum, Route::feature_gram});
   EXPECT_EQ(step.summary.status, Status::regularized);
   EXPECT_GT(step.summary.jitter, 0.0);
   EXPECT_TRUE(flatten(step.direction).isfinite().all().item<bool>());
+}
+
+TEST(Numerics, SingularSampleGramIsSolvedWithoutItsNullSpace) {
+  // Copies of one sample: K = |a|^2 1 1^T, and V = a (sum of g) / (10 |a|^2 + beta).
+  for (const auto dtype : {at::kDouble, at::kFloat}) {
+    const DenseTransfer transfer(at::ones({10, 4}, dtype) * 1e3, 2, {});
+    const auto gradient = at::arange(20, dtype).view({10, 2}) - 3.7;
+    const auto step = proximal_direction(transfer, gradient, {1e30, Cholesky{}, Scaling::sum, Route::sample_gram});
+    EXPECT_EQ(step.summary.status, Status::ok);
+    const auto sample = at::tensor({1e3, 1e3, 1e3, 1e3, 1.0}, at::kDouble);
+    const auto expected = gradient.to(at::kDouble).sum(0).unsqueeze(1) * sample / (10 * sample.square().sum());
+    const auto found = at::cat({step.direction[0], step.direction[1].unsqueeze(1)}, 1);
+    EXPECT_LE(relative_error(found, expected), dtype == at::kDouble ? 1e-12 : 1e-6);
+  }
 }
 
 TEST(Numerics, ConvolutionGramIsAccumulatedAccurately) {

@@ -110,6 +110,7 @@ struct DiagonalSystems {
   int64_t iterations;
   /// A system whose squared residual is below this times its first one stands still; 0: never.
   double squared_tolerance;
+  double rounding;  ///< times |r|^2 of the right-hand side: squared norm of a residual that is rounding alone
   double* x;
   double* r;
   double* p;

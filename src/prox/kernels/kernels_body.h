@@ -286,14 +286,19 @@ bool solve_systems(const DiagonalSystems& systems, int64_t stride) {
   const auto n = systems.n;
   const auto beta = systems.beta;
   const double* d = systems.diagonal;
-  Doubles squared_norm = {};
+  Doubles squared_norm = {}, coefficients = {};
   for (int64_t s = 0; s < n; ++s) {
     const auto r = load(systems.r + s * stride);
+    coefficients += r * r;
     store(systems.x + s * stride, Doubles{});
     store(systems.p + s * stride, r);
     squared_norm += d[s] * r * r;
   }
-  const Doubles target = squared_norm * systems.squared_tolerance;
+  Doubles target = squared_norm * systems.squared_tolerance;
+  for (int i = 0; i < lanes<double>; ++i) {
+    const auto rounding = coefficients[i] * systems.rounding;
+    target[i] = target[i] < rounding ? rounding : target[i];
+  }
   bool converged = false;
   for (int64_t iteration = 0; iteration < systems.iterations && !converged; ++iteration) {
     Doubles curvature = {};
@@ -302,10 +307,8 @@ bool solve_systems(const DiagonalSystems& systems, int64_t stride) {
       curvature += d[s] * (beta + d[s]) * p * p;
     }
     auto step = safe_quotient(squared_norm, curvature);
-    if (systems.squared_tolerance > 0) {
-      for (int i = 0; i < lanes<double>; ++i) {
-        step[i] = squared_norm[i] <= target[i] ? 0.0 : step[i];
-      }
+    for (int i = 0; i < lanes<double>; ++i) {
+      step[i] = squared_norm[i] <= target[i] ? 0.0 : step[i];
     }
     Doubles next = {};
     for (int64_t s = 0; s < n; ++s) {
@@ -315,11 +318,9 @@ bool solve_systems(const DiagonalSystems& systems, int64_t stride) {
       store(systems.r + s * stride, r);
       next += d[s] * r * r;
     }
-    if (systems.squared_tolerance > 0) {
-      converged = true;
-      for (int i = 0; i < lanes<double>; ++i) {
-        converged = converged && next[i] <= target[i];
-      }
+    converged = true;
+    for (int i = 0; i < lanes<double>; ++i) {
+      converged = converged && next[i] <= target[i];
     }
     const auto momentum = safe_quotient(next, squared_norm);
     for (int64_t s = 0; s < n; ++s) {
