@@ -17,6 +17,10 @@ namespace proxprop {
 
 namespace {
 
+// Passes over the images of a phase before they are correlated: cut out, given margins, brought into the kernels'
+// order.
+constexpr double passes_over_images = 6;
+
 // In reverse order along `count` dimensions from `first` on: the taps of a phase's convolution.
 at::Tensor reversed(const at::Tensor& tensor, int64_t first, int64_t count) {
   std::vector<int64_t> dims(count);
@@ -84,6 +88,7 @@ Work ConvTransposeTransfer::feature_gram_work() const {
   if (trained_.weight) {
     for (const auto& phase : conv_phases(input_.sizes().slice(2), geometry_)) {
       total += phase.sized_transfer(input_).feature_gram_work();
+      total[Kernel::memory] += passes_over_images * phase.input_bytes(input_);
     }
   }
   return total;

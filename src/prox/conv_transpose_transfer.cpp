@@ -26,6 +26,12 @@ at::Tensor with_size(const at::Tensor& images, const std::vector<int64_t>& size)
   return at::constant_pad_nd(images, zeros);
 }
 
+// Every pixel meets every tap, where padding does not cut its output off.
+double convolution_flops(const at::Tensor& input, const Dimensions& sizes) {
+  const auto pixels = double(input.numel()) / double(std::max<int64_t>(1, input.size(1)));
+  return 2 * pixels * double(sizes.columns) * double(sizes.outputs);
+}
+
 }  // namespace
 
 ConvTransposeTransfer::ConvTransposeTransfer(const at::Tensor& input, ConvTransposeGeometry geometry, Trained trained)
@@ -128,17 +134,19 @@ std::optional<Dimensions> ConvTransposeTransfer::dimensions() const {
       geometry_.groups};
 }
 
-// Every pixel meets every tap, where padding does not cut its output off.
 Work ConvTransposeTransfer::apply_work() const {
-  const auto pixels = double(input_.numel()) / double(std::max<int64_t>(1, input_.size(1)));
+  // The library's vectors are filled with output channels.
+  constexpr int64_t lanes = 16;
+  const auto channels = geometry_.out_channels, filled = (channels + lanes - 1) / lanes * lanes;
   Work work;
-  work[Kernel::library_convolution] = 2.0 * pixels * double(dimensions()->columns) * double(geometry_.out_channels);
+  work[Kernel::library_convolution] =
+      convolution_flops(input_, *dimensions()) * (geometry_.groups == 1 ? double(filled) / double(channels) : 1.0);
   return work;
 }
 
 Work ConvTransposeTransfer::accurate_adjoint_work() const {
   Work work;
-  work[Kernel::correlation] = apply_work()[Kernel::library_convolution];
+  work[Kernel::correlation] = convolution_flops(input_, *dimensions());
   return work;
 }
 
