@@ -7,6 +7,7 @@
 #include "app/commands/info.h"
 #include "app/commands/report.h"
 #include "app/commands/reproduce.h"
+#include "app/commands/scaling.h"
 #include "app/commands/train.h"
 #include "app/commands/verify.h"
 #include "app/errors.h"
@@ -86,8 +87,9 @@ int run(int argc, char** argv, const Ranks& ranks) {
   VerifyCommand verify(root);
   HessianCommand hessian(root);
   ReproduceCommand reproduce(root);
-  const std::array<Command*, 9> commands = {&train, &compare, &report,  &info,     &data,
-                                            &bench, &verify,  &hessian, &reproduce};
+  ScalingCommand scaling(root);
+  const std::array<Command*, 10> commands = {&train, &compare, &report,  &info,      &data,
+                                             &bench, &verify,  &hessian, &reproduce, &scaling};
   Session session;
   session.command_line.assign(argv, argv + argc);
   session.communicator = ranks.communicator;
