@@ -15,9 +15,9 @@ namespace proxprop::torch_library {
 using Directions = std::tuple<at::Tensor, at::Tensor>;
 
 /// V of all uses in the two lists together. `parameter` is the weight in a compiled backward pass, whose uses come
-/// singly: a second one in the same pass throws. `tracker` holds what solvers with `keeps_state` go on from. `row_mask`,
-/// boolean with the leading sizes of every input, leaves out the rows where it is false. Throws c10::Error for shapes
-/// that do not belong together.
+/// singly: a second one in the same pass throws. `tracker` holds what solvers with `keeps_state` go on from.
+/// `row_mask`, boolean with the leading sizes of every input, leaves out the rows where it is false. Throws c10::Error
+/// for shapes that do not belong together.
 Directions linear_direction(
     at::TensorList inputs,
     at::TensorList grad_outputs,

@@ -13,9 +13,9 @@
 #include <torch/library.h>
 
 #define PROXPROP_USES_SCHEMA "Tensor[] inputs, Tensor[] grad_outputs"
-#define PROXPROP_SOLVE_SCHEMA                                                                          \
-  "bool weight, bool bias, " PROXPROP_STEP_SCHEMA ", Tensor? parameter=None, " PROXPROP_TRACKER_SCHEMA \
-  "? tracker=None"
+#define PROXPROP_SOLVE_SCHEMA                                                                               \
+  "bool weight, bool bias, " PROXPROP_STEP_SCHEMA ", Tensor? parameter=None, " PROXPROP_TRACKER_SCHEMA "? " \
+                                                                                                       "tracker=None"
 #define PROXPROP_DIRECTIONS_SCHEMA " -> (Tensor, Tensor)"
 #define PROXPROP_LAYER_SCHEMA "Tensor input, Tensor weight, Tensor? bias, "
 
@@ -29,8 +29,8 @@ TORCH_LIBRARY(proxprop, m) {
         self->tracker.solver_state().restore(tensors);
       });
 
-  m.def("linear_direction(" PROXPROP_USES_SCHEMA ", " PROXPROP_SOLVE_SCHEMA ", Tensor? row_mask=None)"
-        PROXPROP_DIRECTIONS_SCHEMA);
+  m.def("linear_direction(" PROXPROP_USES_SCHEMA ", " PROXPROP_SOLVE_SCHEMA
+        ", Tensor? row_mask=None)" PROXPROP_DIRECTIONS_SCHEMA);
   m.def("conv_direction(" PROXPROP_USES_SCHEMA ", int[] kernel_size, " PROXPROP_CONV_SCHEMA ", " PROXPROP_SOLVE_SCHEMA
         ")" PROXPROP_DIRECTIONS_SCHEMA);
 
