@@ -1,57 +1,110 @@
 #!/usr/bin/env python3
-"""What the Python layers cost over the C++ ones: steps of the same networks, in both, by processes that take turns.
+"""What the Python layers cost over the C++ ones: steps of the same networks, in both, that take turns in one process.
 
-    python benchmarks/comparative/python_overhead.py PROGRAM [--case CASE] [--blocks 4] [--rounds 8] [--json FILE]
+    ninja -C build/release proxprop_step_library
+    python benchmarks/comparative/python_overhead.py build/release/benchmarks/libproxprop_step_library.so
+        [--case CASE] [--rounds 16] [--threads 2] [--json FILE]
 
-PROGRAM is `proxprop`. A block is one `proxprop bench --suite paper` process and one Python process with the same
-methods in the same order, batch 500, the paper's MLP or ConvNet; a step is forward, loss and backward. Printed and
-recorded: medians of each block's median milliseconds, and the median over blocks of Python's divided by C++'s. Needs
-the Python package and a quiet machine.
+The library holds the steps of `proxprop bench --suite paper`: forward, loss and backward of the paper's MLP or ConvNet,
+batch 500. Both languages share the process's threads and heap. Between processes the heap decides, not the language:
+where glibc gives freed activations back to the kernel and fetches them again, a step of the ConvNet has some 14,000
+page faults, and is a quarter slower than in a process that happens to keep them. Here all steps keep them; page faults
+are recorded. Needs the Python package of the same build and a quiet machine.
+
+A round takes one step of every method in each language; which is first alternates. Printed and recorded: medians of
+milliseconds, and the median and quartiles of Python's time divided by C++'s of the same round.
 
 The last line of a case is a bound that noise does not reach: the Python step of the same network with every size 1.
 That is all that Python can add to a step, and much of LibTorch's own overhead.
 """
 
 import argparse
+import ctypes
 import json
+import resource
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_backprop import convnet, mlp
+from networks import convnet, mlp
 from torch import nn
 
 import proxprop
 
-CASES: dict[str, tuple[Callable[[], nn.Module], float]] = {"mlp": (mlp, 0.05), "convnet": (convnet, 1.0)}
-Times = dict[str, float]
+CASES: dict[str, tuple[Callable[[], nn.Module], float]] = {"mlp": (mlp, 1.0), "convnet": (convnet, 1.0)}
+METHODS = ("backprop", "exact", "cg1", "cg3", "cg5", "cg10")
+WARMUP = 4
+Step = Callable[[], None]
 
 
-def cpp_block(program: Path, case: str, rounds: int, threads: int) -> Times:
-    options = ["--suite", "paper", "--filter", case, "--rounds", rounds, "--threads", threads, "--no-memory", "--quiet"]
-    command = [str(word) for word in (program, "bench", *options, "--json", "-")]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return {row["method"]: row["ms_median"] for row in json.loads(output[output.index("{") :])["rows"]}
+@dataclass
+class Measured:
+    """A step, and what it took each time."""
+
+    step: Step
+    milliseconds: list[float] = field(default_factory=list)
+    page_faults: list[int] = field(default_factory=list)
+
+    def take(self) -> None:
+        faults, start = _page_faults(), time.perf_counter()
+        self.step()
+        self.milliseconds.append(1e3 * (time.perf_counter() - start))
+        self.page_faults.append(_page_faults() - faults)
 
 
-def python_block(case: str, methods: list[str], rounds: int, warmup: int = 4) -> Times:
-    steps = [paper_step(case, method) for method in methods]
-    times: list[list[float]] = [[] for _ in methods]
-    for step in steps:
-        for _ in range(warmup):
-            step()
-    for round in range(rounds):
-        for i in range(len(steps)):  # every round starts with another method, as in the program
-            turn = (i + round) % len(steps)
-            start = time.perf_counter()
-            steps[turn]()
-            times[turn].append(1e3 * (time.perf_counter() - start))
-    return {method: statistics.median(values) for method, values in zip(methods, times, strict=True)}
+def _page_faults() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+def keep_freed_memory() -> None:
+    """Tells glibc to give nothing back to the kernel: no trimming of the heap, no blocks of their own."""
+    trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of <malloc.h>
+    libc = ctypes.CDLL(None)
+    if not (libc.mallopt(trim_threshold, -1) and libc.mallopt(mmap_max, 0)):
+        raise SystemExit("mallopt failed: this needs glibc")
+
+
+def cpp_step(library: ctypes.CDLL, case: str, method: str) -> Step:
+    library.proxprop_paper_step.restype = ctypes.c_void_p
+    made = library.proxprop_paper_step(case.encode(), method.encode())
+    if made is None:
+        raise SystemExit(f"the library has no step {method} of {case}")
+    handle = ctypes.c_void_p(made)
+
+    def step() -> None:
+        if library.proxprop_take_step(handle) != 0:
+            raise SystemExit(f"the step {method} of {case} failed")
+
+    return step
+
+
+def python_step(case: str, method: str) -> Step:
+    torch.manual_seed(0)
+    batches = [(torch.rand(500, 3, 32, 32), torch.randint(10, (500,))) for _ in range(4)]
+    build, tau_theta = CASES[case]
+    return training_step(build(), method, tau_theta, batches)
+
+
+def training_step(
+    model: nn.Module, method: str, tau_theta: float, batches: list[tuple[torch.Tensor, torch.Tensor]]
+) -> Step:
+    count = 0
+    if method != "backprop":
+        solver = proxprop.Exact() if method == "exact" else proxprop.CG(int(method.removeprefix("cg")))
+        proxprop.convert(model, tau_theta, solver)
+
+    def step() -> None:
+        nonlocal count
+        images, labels = batches[count % len(batches)]
+        count += 1
+        model.zero_grad(set_to_none=True)
+        nn.functional.cross_entropy(model(images), labels).backward()
+
+    return step
 
 
 def smallest(network: nn.Module) -> nn.Sequential:
@@ -70,88 +123,67 @@ def smallest(network: nn.Module) -> nn.Sequential:
 
 def overhead(case: str, steps: int = 2000) -> float:
     """Milliseconds of an exact step with next to no arithmetic."""
-    network = smallest(CASES[case][0]())
-    step = training_step(network, "exact", CASES[case][1], [(torch.rand(1, 1, 1, 1), torch.zeros(1, dtype=torch.long))])
-    times = []
-    for _ in range(steps):
-        start = time.perf_counter()
-        step()
-        times.append(1e3 * (time.perf_counter() - start))
-    return statistics.median(times)
-
-
-def paper_step(case: str, method: str) -> Callable[[], None]:
-    torch.manual_seed(0)
-    batches = [(torch.rand(500, 3, 32, 32), torch.randint(10, (500,))) for _ in range(4)]
     build, tau_theta = CASES[case]
-    return training_step(build(), method, tau_theta, batches)
+    batch = [(torch.rand(1, 1, 1, 1), torch.zeros(1, dtype=torch.long))]
+    measured = Measured(training_step(smallest(build()), "exact", tau_theta, batch))
+    for _ in range(steps):
+        measured.take()
+    return statistics.median(measured.milliseconds)
 
 
-def training_step(
-    model: nn.Module, method: str, tau_theta: float, batches: list[tuple[torch.Tensor, torch.Tensor]]
-) -> Callable[[], None]:
-    count = 0
-    if method != "backprop":
-        solver = proxprop.Exact() if method == "exact" else proxprop.CG(int(method.removeprefix("cg")))
-        proxprop.convert(model, tau_theta, solver)
-
-    def step() -> None:
-        nonlocal count
-        images, labels = batches[count % len(batches)]
-        count += 1
-        model.zero_grad(set_to_none=True)
-        nn.functional.cross_entropy(model(images), labels).backward()
-
-    return step
-
-
-def compare(case: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    cpp, python = [], []
-    for _ in range(arguments.blocks):
-        cpp.append(cpp_block(arguments.program, case, arguments.rounds, arguments.threads))
-        block = [sys.executable, *sys.argv, "--case", case, "--methods", ",".join(cpp[-1])]
-        python.append(json.loads(subprocess.run(block, check=True, capture_output=True, text=True).stdout))
-    rows: list[dict[str, Any]] = []
-    for method in cpp[0]:
-        pairs = [(p[method], c[method]) for p, c in zip(python, cpp, strict=True)]
-        ratios = sorted(p / c for p, c in pairs)
-        row = {
-            "case": case,
-            "method": method,
-            "ms_cpp": statistics.median(c for _, c in pairs),
-            "ms_python": statistics.median(p for p, _ in pairs),
-            "ratio_median": statistics.median(ratios),
-            "ratio_least": ratios[0],
-            "ratio_most": ratios[-1],
-        }
-        rows.append(row)
-        print("{case:8} {method:9} C++ {ms_cpp:7.1f} ms  Python {ms_python:7.1f} ms".format(**row), end="  ")
-        print("ratio {ratio_median:.3f}  ({ratio_least:.3f} to {ratio_most:.3f})".format(**row))
+def compare(library: ctypes.CDLL, case: str, rounds: int) -> list[dict[str, Any]]:
+    pairs = [(Measured(cpp_step(library, case, m)), Measured(python_step(case, m))) for m in METHODS]
+    for pair in pairs:
+        for measured in pair:
+            for _ in range(WARMUP):
+                measured.step()
+    for round in range(rounds):
+        for i in range(len(pairs)):  # every round starts with another method and the other language
+            pair = pairs[(i + round) % len(pairs)]
+            for measured in pair if round % 2 == 0 else reversed(pair):
+                measured.take()
+    rows = [row(case, method, *pair) for method, pair in zip(METHODS, pairs, strict=True)]
     bound = overhead(case)
-    exact = next(row["ms_cpp"] for row in rows if row["method"] == "exact")
+    exact = rows[METHODS.index("exact")]["ms_cpp"]
     print(f"{case:8} every size 1, exact: {bound:.3f} ms, {bound / exact:.2%} of the C++ step")
-    return [*rows, {"case": case, "method": "exact, every size 1", "ms_python": bound, "ratio_most": bound / exact}]
+    return [*rows, {"case": case, "method": "exact, every size 1", "ms_python": bound, "ratio_median": bound / exact}]
+
+
+def row(case: str, method: str, cpp: Measured, python: Measured) -> dict[str, Any]:
+    ratios = [p / c for p, c in zip(python.milliseconds, cpp.milliseconds, strict=True)]
+    q1, median, q3 = statistics.quantiles(ratios, n=4, method="inclusive")
+    result = {
+        "case": case,
+        "method": method,
+        "ms_cpp": statistics.median(cpp.milliseconds),
+        "ms_python": statistics.median(python.milliseconds),
+        "ratio_median": median,
+        "ratio_q1": q1,
+        "ratio_q3": q3,
+        "page_faults_cpp": statistics.median(cpp.page_faults),
+        "page_faults_python": statistics.median(python.page_faults),
+    }
+    print("{case:8} {method:9} C++ {ms_cpp:7.1f} ms  Python {ms_python:7.1f} ms".format(**result), end="  ")
+    print("ratio {ratio_median:.3f}  ({ratio_q1:.3f} to {ratio_q3:.3f})".format(**result))
+    return result
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("program", type=Path)
+    parser.add_argument("library", type=Path, help="libproxprop_step_library.so")
     parser.add_argument("--case", choices=CASES, help="default: both")
-    parser.add_argument("--blocks", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=16)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--json", metavar="FILE")
-    parser.add_argument("--methods", help=argparse.SUPPRESS)  # one Python block, on standard output
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    if arguments.methods:
-        print(json.dumps(python_block(arguments.case, arguments.methods.split(","), arguments.rounds)))
-        return
+    keep_freed_memory()
+    library = ctypes.CDLL(str(arguments.library))
 
     cases = [arguments.case] if arguments.case else list(CASES)
-    rows = [row for case in cases for row in compare(case, arguments)]
+    rows = [row for case in cases for row in compare(library, case, arguments.rounds)]
     if arguments.json:
-        record = {"torch": torch.__version__, "threads": arguments.threads, "blocks": arguments.blocks, "rows": rows}
+        record = {"torch": torch.__version__, "threads": arguments.threads, "rounds": arguments.rounds, "rows": rows}
         Path(arguments.json).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 

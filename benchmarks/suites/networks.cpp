@@ -22,9 +22,14 @@ std::vector<Contender> contenders(
 
 }  // namespace
 
+std::vector<Contender> paper_contenders(const std::string& case_name) {
+  return contenders(case_name == "mlp" ? mlp : convnet, 500, {1, 3, 5, 10});
+}
+
 void run_paper(const Settings& settings, std::vector<Row>& rows) {
-  measure("paper", "mlp", contenders(mlp, 500, {1, 3, 5, 10}), settings, rows);
-  measure("paper", "convnet", contenders(convnet, 500, {1, 3, 5, 10}), settings, rows);
+  for (const auto* case_name : {"mlp", "convnet"}) {
+    measure("paper", case_name, paper_contenders(case_name), settings, rows);
+  }
 }
 
 void run_resnet18(const Settings& settings, std::vector<Row>& rows) {

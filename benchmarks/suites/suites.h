@@ -16,6 +16,9 @@ struct Suite {
 /// paper, layers, scaling, resnet18.
 const std::vector<Suite>& suites();
 
+/// The methods of the suite `paper` for its case "mlp" or "convnet", backpropagation first.
+std::vector<Contender> paper_contenders(const std::string& case_name);
+
 void run_paper(const Settings& settings, std::vector<Row>& rows);
 void run_layers(const Settings& settings, std::vector<Row>& rows);
 void run_scaling(const Settings& settings, std::vector<Row>& rows);

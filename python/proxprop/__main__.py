@@ -7,11 +7,8 @@ import ctypes
 import datetime
 import os
 import sys
-from pathlib import Path
 
-import proxprop
-
-_PACKAGE = Path(proxprop.__file__).parent
+from proxprop._files import built_file
 
 
 def _run_rank(arguments: list[str]) -> int:
@@ -22,7 +19,7 @@ def _run_rank(arguments: list[str]) -> int:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     timeout = datetime.timedelta(seconds=float(os.environ.get("PROXPROP_RANK_TIMEOUT", "300")))
     dist.init_process_group(backend, timeout=timeout)
-    program = ctypes.CDLL(str(_PACKAGE / "lib" / "libproxprop_rank.so"))
+    program = ctypes.CDLL(str(built_file("lib/libproxprop_rank.so")))
     words = [word.encode() for word in arguments]
     argv = (ctypes.c_char_p * (len(words) + 1))(*words, None)
     group = dist.group.WORLD
@@ -36,7 +33,7 @@ def _run_rank(arguments: list[str]) -> int:
 
 def main() -> None:
     """Becomes the program."""
-    program = _PACKAGE / "bin" / "proxprop"
+    program = built_file("bin/proxprop")
     if not program.exists():
         sys.exit("proxprop: error: this package was built without the program (PROXPROP_BUILD_APP=OFF)")
     arguments = [str(program), *sys.argv[1:]]

@@ -1,15 +1,14 @@
 """Loads the operators `torch.ops.proxprop` of the C++ library."""
 
-from pathlib import Path
 from typing import Any, cast
 
 import torch
 
 from proxprop._build_info import torch_version
+from proxprop._files import built_file
 
 # torch.ops and torch.classes are filled at run time, which no type checker sees.
 _torch_ops = cast(Any, torch.ops)
-_LIBRARY = Path(__file__).parent / "lib" / "libproxprop_torch.so"
 
 
 def _load() -> None:
@@ -20,7 +19,7 @@ def _load() -> None:
             f"proxprop was built for torch {torch_version}, but torch {installed} is installed; "
             "install that version, or build proxprop again: pip install . --no-build-isolation"
         )
-    _torch_ops.load_library(_LIBRARY)
+    _torch_ops.load_library(built_file("lib/libproxprop_torch.so"))
 
 
 _load()

@@ -113,7 +113,15 @@ def convert(
 def revert(model: Module) -> Module:
     """Turns the proximal layers of `model` into those of torch.nn, in place; parameters stay the same objects.
 
-    `LinearMap` layers stay. Returns `model`.
+    Parameters
+    ----------
+    model
+        Any module. `LinearMap` layers, and those with a closed form, stay.
+
+    Returns
+    -------
+    Module
+        `model` itself.
     """
     for module in model.modules():
         theirs = base_class(module)

@@ -57,6 +57,8 @@ class Exact(Solver):
 
     For a map that is known by itself and its adjoint only (`proxprop.nn.LinearMap`) it means conjugate gradients
     until convergence.
+
+    `route`, `memory_limit` and `process_group` are those of every `Solver`.
     """
 
     kind: ClassVar[str] = "exact"
@@ -71,6 +73,8 @@ class Exact(Solver):
 @dataclass(frozen=True)
 class CG(Solver):
     """Some conjugate gradient iterations from a zero update; each iterate is a descent direction (Prop. 5).
+
+    `route`, `memory_limit` and `process_group` are those of every `Solver`.
 
     Parameters
     ----------
@@ -120,6 +124,8 @@ class AmortizedCholesky(Solver):
     that takes more than `max_iterations` the factor is made anew. It saves where a batch has several times more rows
     than the layer has inputs, and outputs are few; elsewhere it is `Exact`. Layers keep the factor.
 
+    `route`, `memory_limit` and `process_group` are those of every `Solver`.
+
     Parameters
     ----------
     tolerance
@@ -161,6 +167,8 @@ class RunningGram(Solver):
     """An openly inexact step: a running average of the batches' Grams, whose inverse is renewed now and then.
 
     FOOF (Benzing, ICML 2022). With ``decay=0`` and ``update_every=1`` it is the exact step. Layers keep the average.
+
+    `route`, `memory_limit` and `process_group` are those of every `Solver`.
 
     Parameters
     ----------

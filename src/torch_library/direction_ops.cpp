@@ -89,6 +89,18 @@ Directions solve(
   return placed(std::move(step.direction), trained, grad_outputs.front());
 }
 
+std::vector<at::Tensor> counted_rows(at::TensorList tensors, const at::Tensor& row_mask) {
+  std::vector<at::Tensor> counted;
+  for (const auto& x : tensors) {
+    TORCH_CHECK(
+        row_mask.scalar_type() == at::kBool && x.dim() >= 1 && row_mask.sizes() == x.sizes().slice(0, x.dim() - 1),
+        "proxprop: the row mask must be boolean and have the leading sizes of each tensor, got ",
+        row_mask.scalar_type(), " ", row_mask.sizes(), " for ", x.sizes());
+    counted.push_back(x.index({row_mask}));
+  }
+  return counted;
+}
+
 // V of all uses, whose transfers `make_transfer` makes of an input, in the dtype of the solve, and its gradient.
 template <typename MakeTransfer>
 Directions direction(
@@ -121,7 +133,14 @@ Directions linear_direction(
     bool bias,
     PROXPROP_STEP_PARAMETERS,
     const std::optional<at::Tensor>& parameter,
-    const std::optional<ParameterTrackerPtr>& tracker) {
+    const std::optional<ParameterTrackerPtr>& tracker,
+    const std::optional<at::Tensor>& row_mask) {
+  if (row_mask) {
+    const auto counted_inputs = counted_rows(inputs, *row_mask);
+    const auto counted_grad_outputs = counted_rows(grad_outputs, *row_mask);
+    return linear_direction(
+        counted_inputs, counted_grad_outputs, weight, bias, PROXPROP_STEP_VALUES, parameter, tracker, std::nullopt);
+  }
   const Trained trained{weight, bias};
   const auto transfer = [&](const at::Tensor& input, const at::Tensor& g) -> TransferPtr {
     TORCH_CHECK(
@@ -183,7 +202,8 @@ Directions linear_direction_meta(
     bool bias,
     PROXPROP_STEP_TYPES,
     const std::optional<at::Tensor>&,
-    const std::optional<ParameterTrackerPtr>&) {
+    const std::optional<ParameterTrackerPtr>&,
+    const std::optional<at::Tensor>&) {
   const auto outputs = grad_outputs[0].sym_size(-1);
   return shapes(inputs, grad_outputs, weight, bias, {outputs, inputs[0].sym_size(-1)}, outputs);
 }

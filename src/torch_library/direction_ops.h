@@ -15,8 +15,9 @@ namespace proxprop::torch_library {
 using Directions = std::tuple<at::Tensor, at::Tensor>;
 
 /// V of all uses in the two lists together. `parameter` is the weight in a compiled backward pass, whose uses come
-/// singly: a second one in the same pass throws. `tracker` holds what solvers with `keeps_state` go on from. Throws
-/// c10::Error for shapes that do not belong together.
+/// singly: a second one in the same pass throws. `tracker` holds what solvers with `keeps_state` go on from.
+/// `row_mask`, boolean with the leading sizes of every input, leaves out the rows where it is false. Throws c10::Error
+/// for shapes that do not belong together.
 Directions linear_direction(
     at::TensorList inputs,
     at::TensorList grad_outputs,
@@ -24,9 +25,10 @@ Directions linear_direction(
     bool bias,
     PROXPROP_STEP_PARAMETERS,
     const std::optional<at::Tensor>& parameter,
-    const std::optional<ParameterTrackerPtr>& tracker);
+    const std::optional<ParameterTrackerPtr>& tracker,
+    const std::optional<at::Tensor>& row_mask);
 
-/// The same for convolutions.
+/// The same for convolutions, all rows.
 Directions conv_direction(
     at::TensorList inputs,
     at::TensorList grad_outputs,

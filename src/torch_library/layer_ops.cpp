@@ -28,7 +28,11 @@ void check_step(PROXPROP_STEP_PARAMETERS, Coupling coupling) {
 }
 
 at::Tensor linear_forward(
-    const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias, PROXPROP_STEP_TYPES) {
+    const at::Tensor& input,
+    const at::Tensor& weight,
+    const std::optional<at::Tensor>& bias,
+    PROXPROP_STEP_TYPES,
+    const std::optional<at::Tensor>&) {
   return at::linear(input, weight, bias);
 }
 
@@ -36,17 +40,18 @@ at::Tensor linear_autograd(
     const at::Tensor& input,
     const at::Tensor& weight,
     const std::optional<at::Tensor>& bias,
-    PROXPROP_STEP_PARAMETERS) {
+    PROXPROP_STEP_PARAMETERS,
+    const std::optional<at::Tensor>& row_mask) {
   check_step(PROXPROP_STEP_VALUES, Coupling::per_output);
   if (solver == "gradient") {
     return at::linear(input, weight, bias);
   }
   static const auto linear_direction = find<decltype(&torch_library::linear_direction)>("proxprop::linear_direction");
-  auto direction = [step = kept(PROXPROP_STEP_VALUES)](
+  auto direction = [step = kept(PROXPROP_STEP_VALUES), row_mask](
                        const at::Tensor& a, const at::Tensor& g, const at::Tensor& parameter, bool w, bool b) {
     return linear_direction.call(
         {a}, {g}, w, b, step.tau_theta, step.solver, step.solver_arguments, step.scaling, step.route, step.memory_limit,
-        step.process_group, parameter, std::nullopt);
+        step.process_group, parameter, std::nullopt, row_mask);
   };
   return single_use(autograd::linear_function(), std::move(direction), input, weight, bias);
 }

@@ -1,7 +1,8 @@
 // The schemas of torch.ops.proxprop.
 //
 // linear_direction, conv_direction: V itself (direction_ops.h).
-// linear, conv: one use of a layer as torch.compile can trace it; each call takes a step of its own.
+// linear, conv: one use of a layer as torch.compile can trace it; each call takes a step of its own. Rows where
+// `row_mask` is false are constants of the step.
 // tracked_*: one use of a layer; all uses that share a tracker before one backward pass take one step.
 // call_map: implemented in Python; phi(theta, input) of the module behind the number `map`.
 
@@ -12,9 +13,10 @@
 #include <torch/library.h>
 
 #define PROXPROP_USES_SCHEMA "Tensor[] inputs, Tensor[] grad_outputs"
-#define PROXPROP_SOLVE_SCHEMA                                                                          \
-  "bool weight, bool bias, " PROXPROP_STEP_SCHEMA ", Tensor? parameter=None, " PROXPROP_TRACKER_SCHEMA \
-  "? tracker=None) -> (Tensor, Tensor)"
+#define PROXPROP_SOLVE_SCHEMA                                                                               \
+  "bool weight, bool bias, " PROXPROP_STEP_SCHEMA ", Tensor? parameter=None, " PROXPROP_TRACKER_SCHEMA "? " \
+                                                                                                       "tracker=None"
+#define PROXPROP_DIRECTIONS_SCHEMA " -> (Tensor, Tensor)"
 #define PROXPROP_LAYER_SCHEMA "Tensor input, Tensor weight, Tensor? bias, "
 
 namespace proxprop::torch_library {
@@ -27,10 +29,12 @@ TORCH_LIBRARY(proxprop, m) {
         self->tracker.solver_state().restore(tensors);
       });
 
-  m.def("linear_direction(" PROXPROP_USES_SCHEMA ", " PROXPROP_SOLVE_SCHEMA);
-  m.def("conv_direction(" PROXPROP_USES_SCHEMA ", int[] kernel_size, " PROXPROP_CONV_SCHEMA ", " PROXPROP_SOLVE_SCHEMA);
+  m.def("linear_direction(" PROXPROP_USES_SCHEMA ", " PROXPROP_SOLVE_SCHEMA
+        ", Tensor? row_mask=None)" PROXPROP_DIRECTIONS_SCHEMA);
+  m.def("conv_direction(" PROXPROP_USES_SCHEMA ", int[] kernel_size, " PROXPROP_CONV_SCHEMA ", " PROXPROP_SOLVE_SCHEMA
+        ")" PROXPROP_DIRECTIONS_SCHEMA);
 
-  m.def("linear(" PROXPROP_LAYER_SCHEMA PROXPROP_STEP_SCHEMA ") -> Tensor");
+  m.def("linear(" PROXPROP_LAYER_SCHEMA PROXPROP_STEP_SCHEMA ", Tensor? row_mask=None) -> Tensor");
   m.def("conv(" PROXPROP_LAYER_SCHEMA PROXPROP_CONV_SCHEMA ", " PROXPROP_STEP_SCHEMA ") -> Tensor");
 
   m.def("tracked_linear(" PROXPROP_TRACKER_SCHEMA " tracker, " PROXPROP_LAYER_SCHEMA PROXPROP_STEP_SCHEMA

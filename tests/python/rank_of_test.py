@@ -24,6 +24,24 @@ def network() -> torch.nn.Sequential:
     ).double()
 
 
+def transformer_ends() -> torch.nn.Sequential:
+    """The layers with a closed form, in front of an explicit one; what `network` takes picks their rows."""
+    torch.manual_seed(1)
+    step = {"tau_theta": 0.3, "dtype": torch.float64}
+    return torch.nn.Sequential(
+        Tokens(),
+        proxprop.nn.Embedding(9, 4, **step),
+        proxprop.nn.LayerNorm(4, **step, scaling="mean"),
+        torch.nn.Flatten(),
+        torch.nn.Linear(4 * 50, 3, dtype=torch.float64),
+    )
+
+
+class Tokens(torch.nn.Module):
+    def forward(self, a: torch.Tensor) -> torch.Tensor:
+        return (2 * a.flatten(1)).round().long().clamp(-4, 4) + 4
+
+
 def train(model: torch.nn.Module, preconditioner: proxprop.Preconditioner | None, rank: int, size: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9)
@@ -43,14 +61,18 @@ def train(model: torch.nn.Module, preconditioner: proxprop.Preconditioner | None
 def main(way: str) -> None:
     dist.init_process_group("gloo")
     world = dist.group.WORLD
-    model = network()
+    model = transformer_ends() if way == "diagonal" else network()
     alone = copy.deepcopy(model)
-    proxprop.convert(alone, 0.3)
+    if way != "diagonal":
+        proxprop.convert(alone, 0.3)
     expected = train(alone, None, 0, 1)
 
     preconditioner = None
     if way == "convert":
         proxprop.convert(model, 0.3, process_group=world)
+    elif way == "diagonal":
+        for layer in model[1:3]:
+            layer.set_step(0.3, layer.scaling, world.group_name)
     else:
         preconditioner = proxprop.Preconditioner(model, tau_theta=0.3, process_group=world)
     parallel = DistributedDataParallel(model)

@@ -1,6 +1,7 @@
 """Attention: torch's outputs, one Gram for the projections of one input, rows of padding outside of the step."""
 
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -164,23 +165,29 @@ def test_a_row_mask_is_boolean_and_ends_with_its_context():
     assert relative_error(layer.weight.grad, proxprop.linear_direction(a, g, tau_theta=TAU)[0]) < 1e-12
 
 
-def test_a_row_mask_reaches_compiled_layers():
+@pytest.mark.parametrize("scaling", ["sum", "mean"])
+def test_a_row_mask_reaches_compiled_layers_without_a_graph_break(scaling):
     torch._dynamo.reset()
-    layer = proxprop.nn.Linear(4, 3, dtype=torch.double, tau_theta=TAU)
-    compiled = torch.compile(layer, backend="aot_eager")
-    a, g = torch.randn(2, 5, 4, dtype=torch.double), torch.randn(2, 5, 3, dtype=torch.double)
-    for rows in (torch.ones(2, 5, dtype=torch.bool), ~PADDED):
+    layer = proxprop.nn.Linear(4, 3, dtype=torch.double, tau_theta=TAU, scaling=scaling)
+    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    a, g = tokens_of(4).requires_grad_(), tokens_of(3)
+    everything = torch.ones(2, 5, dtype=torch.bool)
+    for rows in (everything, ~PADDED, ~PADDED.flip(1), torch.zeros_like(everything)):
         layer.zero_grad()
-        if rows.all():
+        a.grad = None
+        with nullcontext() if rows is everything else proxprop.row_mask(rows):
             compiled(a).backward(g)
-        else:
-            with proxprop.row_mask(rows):
-                compiled(a).backward(g)
-        expected = proxprop.linear_direction(a[rows], g[rows], tau_theta=TAU)
+        expected = proxprop.linear_direction(a.detach()[rows], g[rows], tau_theta=TAU, scaling=scaling)
         assert relative_error([layer.weight.grad, layer.bias.grad], list(expected)) < 1e-12
+        assert relative_error(a.grad, g @ layer.weight) < 1e-14  # padding is a constant of the step alone
 
 
-def test_compiled_attention_is_the_same():
+def tokens_of(width):
+    return torch.randn(2, 5, width, dtype=torch.double)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_compiled_attention_is_the_same(masked):
     torch._dynamo.reset()
     ours, _ = pair(batch_first=True)
     compiled = torch.compile(ours, backend="aot_eager", fullgraph=True)
@@ -188,6 +195,7 @@ def test_compiled_attention_is_the_same():
     gradients = []
     for run in (ours, compiled):
         ours.zero_grad()
-        run(a, a, a)[0].square().sum().backward()
+        with proxprop.row_mask(~PADDED) if masked else nullcontext():
+            run(a, a, a)[0].square().sum().backward()
         gradients.append([p.grad.clone() for p in ours.parameters()])
     assert relative_error(*gradients) < 1e-12

@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import proxprop
+from proxprop._files import built_file
 
-PROGRAM = Path(proxprop.__file__).parent / "bin" / "proxprop"
+PROGRAM = built_file("bin/proxprop")
 needs_program = pytest.mark.skipif(not PROGRAM.exists(), reason="the package was built without the program")
 
 

@@ -46,6 +46,16 @@ def test_opcheck_directions(step, trained):
     torch.library.opcheck(ops.conv_direction.default, (a, g, [3, 3], *TRANSPOSED, *trained, *step))
 
 
+def test_opcheck_of_masked_rows():
+    mask = torch.tensor([True, False, True, True, False, True])
+    step = (*STEPS[0], None, 0, None)
+    torch.library.opcheck(ops.linear.default, (leaf(6, 4), leaf(3, 4), leaf(3), *step), {"row_mask": mask})
+    a, g = [torch.randn(6, 4)], [torch.randn(6, 3)]
+    torch.library.opcheck(ops.linear_direction.default, (a, g, True, True, *step), {"row_mask": mask})
+    with pytest.raises(RuntimeError, match="row mask must be boolean and have the leading sizes"):
+        ops.linear_direction(a, g, True, True, *step, row_mask=mask[:5])
+
+
 def test_operator_and_layer_give_the_same_step():
     layer = proxprop.nn.Linear(4, 3, dtype=torch.double, tau_theta=0.5)
     a, g = leaf(6, 4), torch.randn(6, 3, dtype=torch.double)

@@ -211,53 +211,6 @@ def test_evaluation_and_unreached_layers_are_left_alone():
     assert relative_error(model["used"].weight.grad, weight) < 1e-5
 
 
-def test_the_scale_of_a_grad_scaler_is_taken_out():
-    model, a = network(), batch()
-    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**12)
-    preconditioner = proxprop.Preconditioner(model, tau_theta=0.3, grad_scaler=scaler)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    scaler.scale(loss_of(model, a)).backward()
-    scaler.unscale_(optimizer)
-    preconditioner.step()
-    converted = proxprop.convert(model, 0.3, inplace=False).model
-    converted.zero_grad()
-    loss_of(converted, a).backward()
-    assert relative_error(gradients(model), gradients(converted)) < 1e-12
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    scaler.step(optimizer)
-    scaler.update()
-
-
-def test_autocast_solves_in_float32():
-    model = nn.Sequential(nn.Linear(8, 6), nn.Linear(6, 2))
-    preconditioner = proxprop.Preconditioner(model)
-    with torch.autocast("cpu", torch.bfloat16):
-        loss = model(torch.randn(5, 8)).float().square().sum()
-    loss.backward()
-    preconditioner.step()
-    assert model[0].weight.grad.dtype == torch.float32 and model[0].weight.grad.isfinite().all()
-
-
-def test_works_in_the_closure_of_an_optimizer():
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(6, 2, dtype=torch.double))
-    a = torch.randn(30, 6, dtype=torch.double)
-    target = a @ torch.randn(6, 2, dtype=torch.double)
-    preconditioner = proxprop.Preconditioner(model, filter=lambda name, module: True)
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-
-    def closure():
-        optimizer.zero_grad()
-        loss = 0.5 * (model(a) - target).square().sum()
-        loss.backward()
-        preconditioner.step()
-        return loss
-
-    for _ in range(60):
-        loss = optimizer.step(closure)
-    assert loss < 1e-10
-
-
 def test_state_goes_by_parameter_name():
     model = network()
     one = proxprop.Preconditioner(model, tau_theta=0.3)

@@ -79,7 +79,7 @@ def test_a_rank_that_dies_ends_the_job(tmp_path: Path) -> None:
     assert "lost the others" in err or "SIGKILL" in err or "exitcode" in err
 
 
-@pytest.mark.parametrize("way", ["convert", "preconditioner"])
+@pytest.mark.parametrize("way", ["convert", "preconditioner", "diagonal"])
 def test_ranks_under_ddp_train_as_one(way: str) -> None:
     script = str(Path(__file__).parent / "rank_of_test.py")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", script, way]

@@ -79,16 +79,16 @@ class ProximalLayer(torch.nn.Module):
         """Goes on from what `solver_state` gave. Raises RuntimeError for anything else."""
         self._uses.tracker.load_solver_state(state)
 
-    def _use(self, kind: str, *arguments: Any) -> Tensor:
+    def _use(self, kind: str, *arguments: Any, **options: Any) -> Tensor:
         """One use of the layer, by the operator of this kind."""
-        return use(self._uses, kind, *arguments, *step_arguments(self.tau_theta, self.solver, self.scaling))
+        return use(self._uses, kind, *arguments, *step_arguments(self.tau_theta, self.solver, self.scaling), **options)
 
 
-def use(uses: Uses, kind: str, *arguments: Any) -> Tensor:
+def use(uses: Uses, kind: str, *arguments: Any, **options: Any) -> Tensor:
     """One use by the operator ``kind``: traced by torch.compile as a step of its own, else joined with the others."""
     output: Tensor
     if torch.compiler.is_compiling():
-        output = getattr(ops, kind)(*arguments)
+        output = getattr(ops, kind)(*arguments, **options)
     else:
-        output = getattr(ops, f"tracked_{kind}")(uses.tracker, *arguments)
+        output = getattr(ops, f"tracked_{kind}")(uses.tracker, *arguments, **options)
     return output

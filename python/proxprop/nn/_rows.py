@@ -17,8 +17,7 @@ def row_mask(mask: Tensor) -> Iterator[None]:
     this context the layers `proxprop.nn.Linear` and `proxprop.nn.MultiheadAttention`, and a
     `proxprop.Preconditioner`, take the positions where `mask` is True for the samples of the step: V is that of a
     batch without the others, and ``scaling="mean"`` divides by their number. Outputs, and gradients that go to the
-    layers below, are those of all positions. Wrap the forward pass; with gradient checkpointing, backward too. In a
-    region of `torch.compile` each layer that the mask holds for breaks the graph.
+    layers below, are those of all positions. Wrap the forward pass; with gradient checkpointing, backward too.
 
     Parameters
     ----------
@@ -57,14 +56,8 @@ def masked_linear(use: Callable[..., Tensor], input: Tensor, weight: Tensor, bia
     mask = mask_of(input)
     if mask is None:
         return use("linear", input, weight, bias)
-    output: Tensor = _counted_rows(use, mask, input, weight, bias)
-    return output
-
-
-@torch.compiler.disable  # type: ignore[untyped-decorator]
-def _counted_rows(
-    use: Callable[..., Tensor], mask: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None
-) -> Tensor:
+    if torch.compiler.is_compiling():  # how many rows count is no shape that could be traced
+        return use("linear", input, weight, bias, row_mask=mask)
     counted = use("linear", input[mask], weight, bias)
     constant = None if bias is None else bias.detach()
     others = torch.nn.functional.linear(input[~mask], weight.detach(), constant)

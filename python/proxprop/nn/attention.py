@@ -112,9 +112,9 @@ class MultiheadAttention(ProximalLayer, torch.nn.MultiheadAttention):
             weights = weights.mean(1)
         return output, weights.squeeze(0) if weights is not None and query.dim() == 2 else weights
 
-    def _use_output(self, kind: str, *arguments: Any) -> Tensor:
+    def _use_output(self, kind: str, *arguments: Any, **options: Any) -> Tensor:
         step = step_arguments(self.tau_theta, self.solver, self.scaling)
-        return use(self._output_uses, kind, *arguments, *step)
+        return use(self._output_uses, kind, *arguments, *step, **options)
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
         weight: Any = self.in_proj_weight

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import embedding
 
-from proxprop.nn.diagonal import DiagonalLayer, apply
+from proxprop.nn.diagonal import DiagonalLayer, apply, sum_over_ranks
 from proxprop.solvers import Scaling
 
 
@@ -22,6 +22,8 @@ class Embedding(DiagonalLayer, torch.nn.Embedding):
         Step size of the proximal mapping, positive.
     scaling
         ``"sum"`` or ``"mean"``: n divided by the number of indices.
+    process_group
+        See `proxprop.nn.diagonal.DiagonalLayer`.
 
     Examples
     --------
@@ -41,21 +43,30 @@ class Embedding(DiagonalLayer, torch.nn.Embedding):
         *,
         tau_theta: float = 1.0,
         scaling: Scaling = "sum",
+        process_group: str | None = None,
     ) -> None:
         torch.nn.Embedding.__init__(self, num_embeddings, embedding_dim, padding_idx, device=device, dtype=dtype)
-        self.set_step(tau_theta, scaling)
+        self.set_step(tau_theta, scaling, process_group)
 
     def forward(self, input: Tensor) -> Tensor:
-        return apply(_PickRows, input, self.weight, self.padding_idx, 1 / self.tau_theta, self.scaling)
+        step = (1 / self.tau_theta, self.scaling, self.process_group)
+        return apply(_PickRows, input, self.weight, self.padding_idx, *step)
 
 
 class _PickRows(torch.autograd.Function):
     @staticmethod
     def forward(
-        context: Any, indices: Tensor, weight: Tensor, padding: int | None, beta: float, scaling: Scaling
+        context: Any,
+        indices: Tensor,
+        weight: Tensor,
+        padding: int | None,
+        beta: float,
+        scaling: Scaling,
+        process_group: str | None,
     ) -> Tensor:
         context.save_for_backward(indices)
-        context.rows, context.padding, context.beta, context.scaling = weight.size(0), padding, beta, scaling
+        context.rows, context.padding, context.beta = weight.size(0), padding, beta
+        context.scaling, context.process_group = scaling, process_group
         return embedding(indices, weight)
 
     @staticmethod
@@ -64,11 +75,14 @@ class _PickRows(torch.autograd.Function):
         (indices,) = context.saved_tensors
         flat = indices.reshape(-1)
         dtype = torch.promote_types(g.dtype, torch.float32)
-        rows = torch.zeros(context.rows, g.size(-1), dtype=dtype, device=g.device)
-        rows.index_add_(0, flat, g.reshape(flat.numel(), -1).to(dtype))
-        counts = torch.bincount(flat, minlength=context.rows).to(dtype)
-        divisor = flat.numel() if context.scaling == "mean" else 1
-        direction = (rows / (context.beta + counts / divisor)[:, None]).to(g.dtype)
+        width = g.size(-1)
+        sums = torch.zeros(context.rows, width + 1, dtype=dtype, device=g.device)  # of g, and how often it was picked
+        sums[:, :width].index_add_(0, flat, g.reshape(flat.numel(), -1).to(dtype))
+        sums[:, width].index_add_(0, flat, torch.ones_like(flat, dtype=dtype))
+        sums, ranks = sum_over_ranks(sums, context.process_group)
+        rows, counts = sums[:, :width] / ranks, sums[:, width:]
+        divisor = counts.sum() if context.scaling == "mean" else 1
+        direction = (rows / (context.beta + counts / divisor)).to(g.dtype)
         if context.padding is not None:
             direction[context.padding] = 0
-        return None, direction, None, None, None
+        return None, direction, None, None, None, None

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import batch_norm, layer_norm
 
-from proxprop.nn.diagonal import DiagonalLayer, apply
+from proxprop.nn.diagonal import DiagonalLayer, apply, sum_over_ranks
 from proxprop.solvers import Scaling
 
 
@@ -22,6 +22,8 @@ class LayerNorm(DiagonalLayer, torch.nn.LayerNorm):
         Step size of the proximal mapping, positive.
     scaling
         ``"sum"`` or ``"mean"``.
+    process_group
+        See `proxprop.nn.diagonal.DiagonalLayer`.
     """
 
     def __init__(
@@ -35,9 +37,10 @@ class LayerNorm(DiagonalLayer, torch.nn.LayerNorm):
         *,
         tau_theta: float = 1.0,
         scaling: Scaling = "sum",
+        process_group: str | None = None,
     ) -> None:
         torch.nn.LayerNorm.__init__(self, normalized_shape, eps, elementwise_affine, bias, device, dtype)
-        self.set_step(tau_theta, scaling)
+        self.set_step(tau_theta, scaling, process_group)
 
     def forward(self, input: Tensor) -> Tensor:
         normalized = layer_norm(input, self.normalized_shape, None, None, self.eps)
@@ -60,9 +63,10 @@ class _BatchNorm(DiagonalLayer, torch.nn.modules.batchnorm._BatchNorm):
         *,
         tau_theta: float = 1.0,
         scaling: Scaling = "sum",
+        process_group: str | None = None,
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
-        self.set_step(tau_theta, scaling)
+        self.set_step(tau_theta, scaling, process_group)
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)  # type: ignore[no-untyped-call]
@@ -92,6 +96,8 @@ class BatchNorm2d(_BatchNorm, torch.nn.BatchNorm2d):
         Step size of the proximal mapping, positive.
     scaling
         ``"sum"`` or ``"mean"``.
+    process_group
+        See `proxprop.nn.diagonal.DiagonalLayer`.
     """
 
 
@@ -102,16 +108,25 @@ class BatchNorm3d(_BatchNorm, torch.nn.BatchNorm3d):
 def _scale_and_shift(layer: Any, normalized: Tensor, samples: list[int]) -> Tensor:
     if layer.weight is None:
         return normalized
-    return apply(_ScaleAndShift, normalized, layer.weight, layer.bias, samples, 1 / layer.tau_theta, layer.scaling)
+    step = (1 / layer.tau_theta, layer.scaling, layer.process_group)
+    return apply(_ScaleAndShift, normalized, layer.weight, layer.bias, samples, *step)
 
 
 class _ScaleAndShift(torch.autograd.Function):
     @staticmethod
     def forward(
-        context: Any, x: Tensor, weight: Tensor, bias: Tensor | None, samples: list[int], beta: float, scaling: Scaling
+        context: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        samples: list[int],
+        beta: float,
+        scaling: Scaling,
+        process_group: str | None,
     ) -> Tensor:
         context.save_for_backward(x, weight)
-        context.samples, context.beta, context.scaling = samples, beta, scaling
+        context.samples, context.beta = samples, beta
+        context.scaling, context.process_group = scaling, process_group
         # A feature dimension that is followed by positions, as in batch norm, is broadcast over them.
         context.shape = [1 if dim in samples else size for dim, size in enumerate(x.shape)]
         output = x * weight.view(context.shape)
@@ -129,19 +144,21 @@ class _ScaleAndShift(torch.autograd.Function):
         def total(values: Tensor) -> Tensor:
             return values.sum(context.samples, dtype=torch.double).view(weight.shape)
 
-        samples = x.numel() / weight.numel()
-        divisor = samples if context.scaling == "mean" else 1.0
-        scale = context.beta + total(x * x) / divisor
-        shift = context.beta + samples / divisor
+        ones = torch.full_like(weight, x.numel() / weight.numel(), dtype=torch.double)
+        own = torch.stack([total(x * x), total(x), ones, total(g * x), total(g)])
+        sums, ranks = sum_over_ranks(own, context.process_group)
+        divisor = sums[2] if context.scaling == "mean" else 1.0
+        squares, mixed, samples = sums[:3] / divisor
+        of_scale, of_shift = sums[3:] / ranks
+        scale, shift = context.beta + squares, context.beta + samples
         scale_step = shift_step = None
         if train_weight and train_bias:
-            mixed = total(x) / divisor
             # The shift eliminated: what is left of the scale's equation.
-            scale_step = (total(g * x) - mixed / shift * total(g)) / (scale - mixed * mixed / shift)
-            shift_step = (total(g) - mixed * scale_step) / shift
+            scale_step = (of_scale - mixed / shift * of_shift) / (scale - mixed * mixed / shift)
+            shift_step = (of_shift - mixed * scale_step) / shift
         elif train_weight:
-            scale_step = total(g * x) / scale
+            scale_step = of_scale / scale
         elif train_bias:
-            shift_step = total(g) / shift
+            shift_step = of_shift / shift
         steps = (None if step is None else step.to(weight.dtype) for step in (scale_step, shift_step))
-        return down, *steps, None, None, None
+        return down, *steps, None, None, None, None
