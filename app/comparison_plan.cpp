@@ -34,7 +34,9 @@ void check_label(const std::string& label, bool names_method) {
     return;
   throw UsageError(
       "unknown method '" + label + "': choose from backprop, exact, cgN (N conjugate gradient iterations), lab" +
-      did_you_mean(label, {"backprop", "exact", "cg", "cg3", "amortized", "running_gram", "lab"}));
+      did_you_mean(
+          label, {"backprop", "exact", "cg", "cg3", "amortized", "running_gram", "lab", "foof", "isaac", "kfac",
+                  "locoprop_s"}));
 }
 
 /// Whether all methods of a comparison must agree on the key: it decides initial parameters, data or batches.

@@ -224,10 +224,16 @@ void apply_dependent_defaults(ResolvedConfig& resolved) {
   if (!given.contains("optimizer.lr")) {
     const std::string& optimizer = config.optimizer.name;
     const bool adaptive = optimizer == "adam" || optimizer == "adamw" || optimizer == "rmsprop";
-    const bool is_explicit =
-        config.method.name == "backprop" || (config.method.name == "lab" && config.method.step_theta == "explicit");
-    const bool plain = is_explicit && optimizer != "lbfgs";
-    config.optimizer.lr = adaptive ? 1e-3 : plain ? 0.05 : 1.0;
+    const std::string& method = config.method.name;
+    const bool is_explicit = method == "backprop" || (method == "lab" && config.method.step_theta == "explicit");
+    // Not the proximal step's, which a learning rate of 1 belongs to.
+    const bool other_scale = method == "foof" || method == "isaac" || method == "kfac";
+    const bool plain = (is_explicit || other_scale) && optimizer != "lbfgs" && optimizer != "entropy_sgd";
+    config.optimizer.lr = adaptive                 ? 1e-3
+                          : optimizer == "adagrad" ? 0.01
+                          : optimizer == "muon"    ? 0.02
+                          : plain                  ? 0.05
+                                                   : 1.0;
   }
   if (!given.contains("method.tau_theta"))
     config.method.tau_theta = has_convolution(config.model) ? 1.0 : 0.05;

@@ -32,16 +32,28 @@ train::OptimizerConfig determining(const train::OptimizerConfig& optimizer) {
   kept.name = name;
   kept.lr = optimizer.lr;
   kept.weight_decay = optimizer.weight_decay;
-  if (name == "momentum" || name == "nesterov" || name == "rmsprop")
+  if (name == "momentum" || name == "nesterov" || name == "rmsprop" || name == "muon")
     kept.momentum = optimizer.momentum;
-  if (name == "adam" || name == "adamw") {
+  if (name == "adam" || name == "adamw" || name == "muon") {
     kept.beta1 = optimizer.beta1;
     kept.beta2 = optimizer.beta2;
   }
-  if (name == "adam" || name == "adamw" || name == "rmsprop")
+  if (name == "adam" || name == "adamw" || name == "rmsprop" || name == "adagrad" || name == "muon")
     kept.eps = optimizer.eps;
   if (name == "rmsprop")
     kept.alpha = optimizer.alpha;
+  if (name == "muon") {
+    kept.muon_ns_steps = optimizer.muon_ns_steps;
+    kept.muon_adam_lr = optimizer.muon_adam_lr;
+  }
+  if (name == "entropy_sgd") {
+    kept.entropy_l = optimizer.entropy_l;
+    kept.entropy_eta = optimizer.entropy_eta;
+    kept.entropy_gamma0 = optimizer.entropy_gamma0;
+    kept.entropy_gamma1 = optimizer.entropy_gamma1;
+    kept.entropy_alpha = optimizer.entropy_alpha;
+    kept.entropy_eps = optimizer.entropy_eps;
+  }
   return kept;
 }
 

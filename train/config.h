@@ -31,8 +31,9 @@ struct ModelConfig {
 
 /// [method]
 struct MethodConfig {
-  std::string name =
-      "exact";              ///< backprop | exact | cg | amortized | running_gram | released-exact | released-cg | lab
+  /// backprop | exact | cg | amortized | running_gram | released-exact | released-cg | lab | and the relatives below:
+  /// foof | isaac | kfac | locoprop_s
+  std::string name = "exact";
   double tau_theta = 0.05;  ///< proximal step size of eq. 11
   int64_t cg_iterations = 3;
   double cg_tolerance = 0.0;      ///< relative residual at which CG stops early; 0: never
@@ -49,18 +50,49 @@ struct MethodConfig {
   // Penalties of eq. 3 in units of 1 / tau, one per hidden layer, or one for all.
   std::vector<double> penalty_rho = {1.0};
   std::vector<double> penalty_gamma = {1.0};
+  // Relatives of the proximal step, each with the names of its own paper and, in front, its own (docs/relatives.md).
+  // foof: Benzing, Gradient Descent on Neurons and its Link to Approximate Second-Order Optimization, ICML 2022.
+  double foof_lambda = 0.1;  ///< damping of the mean Gram
+  double foof_m = 0.95;      ///< weight of the average so far when a batch's Gram is added
+  int64_t foof_s = 10;       ///< S: so many steps before each inversion add their Gram to the average
+  int64_t foof_t = 100;      ///< T: steps from one inversion to the next
+  // isaac: Petersen, Sutter, Borgelt, Huh, Kuehne, Sun, Deussen, ISAAC Newton, ICLR 2023.
+  double isaac_lambda = 0.1;  ///< damping of the mean Gram
+  // kfac: Martens and Grosse, Optimizing Neural Networks with Kronecker-factored Approximate Curvature, ICML 2015;
+  // convolutions: Grosse and Martens, A Kronecker-factored Approximate Fisher Matrix for Convolution Layers, ICML 2016.
+  double kfac_lambda = 0.03;            ///< Tikhonov damping; gamma of the two factors is its square root
+  double kfac_epsilon = 0.95;           ///< largest weight of the average so far when a batch's factors are added
+  int64_t kfac_t_cov = 1;               ///< steps from one update of the factors to the next
+  int64_t kfac_t_inv = 20;              ///< steps from one inversion of the factors to the next (T_3)
+  std::string kfac_fisher = "sampled";  ///< sampled: labels drawn from the model's distribution | empirical: the data's
+  // locoprop_s: Amid, Anil, Warmuth, LocoProp: Enhancing BackProp via Local Loss Optimization, AISTATS 2022.
+  int64_t locoprop_t = 10;      ///< T: local iterations
+  double locoprop_gamma = 1.0;  ///< gamma: activation learning rate, which sets the targets
+  double locoprop_eta = 1.0;    ///< eta: weight 1 / (2 eta) of the regularizer |W - W_0|^2
+  double locoprop_lr = 0.01;    ///< learning rate of the local iterations
 };
 
 /// [optimizer]; names and formulas are torch.optim's
 struct OptimizerConfig {
-  std::string name = "nesterov";  ///< sgd | momentum | nesterov | adam | adamw | rmsprop | lbfgs
-  double lr = 1.0;                ///< tau of the paper
-  double momentum = 0.95;         ///< momentum, nesterov, rmsprop
+  /// sgd | momentum | nesterov | adam | adamw | rmsprop | lbfgs | adagrad | muon | entropy_sgd
+  std::string name = "nesterov";
+  double lr = 1.0;         ///< tau of the paper
+  double momentum = 0.95;  ///< momentum, nesterov, rmsprop, muon
   double weight_decay = 0.0;
-  double beta1 = 0.9;  ///< adam, adamw
+  double beta1 = 0.9;  ///< adam, adamw, muon (for what Adam takes there)
   double beta2 = 0.999;
-  double eps = 1e-8;
+  double eps = 1e-8;    ///< adam, adamw, rmsprop, adagrad, muon (for what Adam takes there)
   double alpha = 0.99;  ///< rmsprop
+  // muon: Jordan et al., Muon: An optimizer for hidden layers in neural networks, 2024.
+  int64_t muon_ns_steps = 5;   ///< Newton-Schulz iterations
+  double muon_adam_lr = 3e-4;  ///< learning rate of Adam for biases and the output layer
+  // entropy_sgd: Chaudhari et al., Entropy-SGD: Biasing Gradient Descent into Wide Valleys, ICLR 2017.
+  int64_t entropy_l = 20;        ///< L: Langevin iterations (one batch each) to one step of the parameters
+  double entropy_eta = 0.1;      ///< eta': step size of the Langevin iterations
+  double entropy_gamma0 = 0.01;  ///< scope gamma = gamma_0 (1 + gamma_1)^t at the t-th step of the parameters
+  double entropy_gamma1 = 0.0;
+  double entropy_alpha = 0.75;  ///< weight of the average so far of the Langevin iterates
+  double entropy_eps = 1e-4;    ///< thermal noise
 };
 
 /// [schedule]: factor on the learning rate

@@ -1,7 +1,7 @@
 #include "train/method.h"
 
 #include "train/errors.h"
-#include "train/released_linear.h"
+#include "train/rules/make_rule.h"
 
 #include <cmath>
 #include <string>
@@ -29,19 +29,39 @@ Scaling to_scaling(const std::string& name) {
 
 // explicit, or the name of a solver.
 std::string parameter_step(const MethodConfig& method) {
-  if (method.name == "backprop" || is_released(method))
-    return "explicit";  // a released method's layers are its own
-  if (method.name == "exact" || method.name == "cg" || method.name == "amortized" || method.name == "running_gram")
+  if (method.name == "backprop" || has_rule(method))
+    return "explicit";  // layers that follow a rule are their own
+  if (method.name == "exact" || method.name == "cg" || method.name == "amortized" || method.name == "running_gram" ||
+      method.name == "foof")
     return method.name;
   require<ConfigError>(
       method.name == "lab",
-      "method.name must be backprop, exact, cg, amortized, running_gram, released-exact, released-cg or lab, got '",
+      "method.name must be backprop, exact, cg, amortized, running_gram, released-exact, released-cg, lab, foof, "
+      "isaac, "
+      "kfac or locoprop_s, got '",
       method.name, "'");
   const std::string& step = method.step_theta;
   require<ConfigError>(
       step == "explicit" || step == "exact" || step == "cg", "method.step_theta must be explicit, exact or cg, got '",
       step, "'");
   return step;
+}
+
+// FOOF is the running Gram by other names: with the mean Gram its (lambda I + G)^-1 is that of tau_theta = 1 / lambda.
+ProximalOptions foof_options(const MethodConfig& method) {
+  require<ConfigError>(
+      std::isfinite(method.foof_lambda) && method.foof_lambda > 0, "method.foof_lambda must be positive, got ",
+      method.foof_lambda);
+  require<ConfigError>(
+      method.foof_m >= 0 && method.foof_m < 1, "method.foof_m must lie in [0, 1), got ", method.foof_m);
+  require<ConfigError>(
+      method.foof_s >= 1 && method.foof_s <= method.foof_t,
+      "method.foof_s must lie from 1 to method.foof_t = ", method.foof_t, ", got ", method.foof_s);
+  ProximalOptions options;
+  options.tau_theta = 1 / method.foof_lambda;
+  options.scaling = Scaling::mean;
+  options.solver = RunningGram{method.foof_m, method.foof_t, method.foof_s};
+  return options;
 }
 
 }  // namespace
@@ -65,6 +85,8 @@ std::optional<ProximalOptions> proximal_options(const MethodConfig& method) {
   const std::string kind = parameter_step(method);
   if (kind == "explicit")
     return std::nullopt;
+  if (kind == "foof")
+    return foof_options(method);
   if (kind == "cg")
     options.solver = ConjugateGradient{method.cg_iterations, method.cg_tolerance, coupling};
   if (kind == "amortized")

@@ -2,7 +2,8 @@
 
 #include "train/errors.h"
 #include "train/method.h"
-#include "train/released_linear.h"
+#include "train/rules/directed_layer.h"
+#include "train/rules/make_rule.h"
 
 #include <proxprop/nn/conv.h>
 #include <proxprop/nn/conv_transpose.h>
@@ -45,14 +46,24 @@ struct LayerBuilder {
   torch::nn::Sequential& model;
   const Shape& input;
   const std::optional<ProximalOptions>& proximal;
-  const MethodConfig* released;  // nullptr: none of the released methods
+  const MethodConfig* ruled;  // nullptr: the layer follows no rule
+
+  std::unique_ptr<DirectionRule> rule_for_convolution() const {
+    require<ConfigError>(
+        !is_for_linear_layers_only(*ruled), "the released methods are for models of fully connected layers only");
+    return make_rule(*ruled);
+  }
 
   void operator()(const ConvSpec& spec) const {
-    require<ConfigError>(released == nullptr, "the released methods are for models of fully connected layers only");
     if (proximal) {
       model->push_back(nn::Conv2d(with_proximal(conv_options<nn::Conv2dOptions>(spec, input), *proximal)));
+      return;
+    }
+    const auto options = conv_options<torch::nn::Conv2dOptions>(spec, input);
+    if (ruled != nullptr) {
+      model->push_back(DirectedConv2d(options, rule_for_convolution()));
     } else {
-      model->push_back(torch::nn::Conv2d(conv_options<torch::nn::Conv2dOptions>(spec, input)));
+      model->push_back(torch::nn::Conv2d(options));
     }
   }
 
@@ -61,15 +72,20 @@ struct LayerBuilder {
     if (proximal) {
       const auto options = conv_options<nn::ConvTranspose2dOptions>(spec, input).output_padding(padding);
       model->push_back(nn::ConvTranspose2d(with_proximal(options, *proximal)));
+      return;
+    }
+    const auto options = conv_options<torch::nn::ConvTranspose2dOptions>(spec, input).output_padding(padding);
+    if (ruled != nullptr) {
+      model->push_back(DirectedConvTranspose2d(options, rule_for_convolution()));
     } else {
-      const auto options = conv_options<torch::nn::ConvTranspose2dOptions>(spec, input).output_padding(padding);
       model->push_back(torch::nn::ConvTranspose2d(options));
     }
   }
 
   void operator()(const LinearSpec& spec) const {
-    if (released != nullptr) {
-      model->push_back(ReleasedLinear(torch::nn::LinearOptions(input[0], spec.outputs).bias(spec.bias), *released));
+    if (ruled != nullptr) {
+      model->push_back(
+          DirectedLinear(torch::nn::LinearOptions(input[0], spec.outputs).bias(spec.bias), make_rule(*ruled)));
     } else if (proximal) {
       model->push_back(nn::Linear(with_proximal(nn::LinearOptions(input[0], spec.outputs).bias(spec.bias), *proximal)));
     } else {
@@ -139,16 +155,17 @@ void choose(
   plan.solver = "gradient";
   plan.route = "explicit";
   plan.reason = described.output_layer ? "the output layer takes explicit steps" : "explicit steps";
-  if (const auto* linear = dynamic_cast<const ReleasedLinearImpl*>(&module)) {
-    plan.solver = linear->solver();
-    plan.route = linear->route();
-    plan.reason = "the arithmetic of the authors' released code";
+  Shape sizes = described.input;
+  sizes.insert(sizes.begin(), batch_size);
+  if (const auto* directed = dynamic_cast<const DirectedLayer*>(&module)) {
+    const RulePlan chosen = directed->plan(at::empty(sizes, options));
+    plan.solver = chosen.solver;
+    plan.route = chosen.route;
+    plan.reason = chosen.reason;
   }
   const auto* layer = dynamic_cast<const nn::ProximalLayer*>(&module);
   if (layer == nullptr)
     return;
-  Shape sizes = described.input;
-  sizes.insert(sizes.begin(), batch_size);
   const Plan chosen = layer->plan(at::empty(sizes, options));
   plan.solver = proxprop::to_string(layer->proximal_options().solver);
   plan.route = proxprop::to_string(chosen.route);
@@ -160,12 +177,12 @@ void choose(
 torch::nn::Sequential build_model(const std::vector<ModelLayer>& layers, const MethodConfig& method) {
   const std::optional<ProximalOptions> proximal = proximal_options(method);
   const std::optional<ProximalOptions> none;
+  const bool ruled_hidden = has_rule(method), ruled_output = rules_output_layer(method);
   torch::nn::Sequential model;
   for (const ModelLayer& layer : layers) {
-    const bool released = is_released(method) && !layer.output_layer;
+    const bool ruled = layer.output_layer ? ruled_output : ruled_hidden;
     std::visit(
-        LayerBuilder{model, layer.input, layer.output_layer ? none : proximal, released ? &method : nullptr},
-        layer.spec);
+        LayerBuilder{model, layer.input, layer.output_layer ? none : proximal, ruled ? &method : nullptr}, layer.spec);
   }
   return model;
 }

@@ -1,14 +1,20 @@
+#include "train/entropy_sgd.h"
 #include "train/errors.h"
+#include "train/muon.h"
 #include "train/optimizer.h"
 
+#include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
 #include <torch/optim/lbfgs.h>
 #include <torch/optim/rmsprop.h>
 #include <torch/optim/sgd.h>
 
+#include <algorithm>
 #include <deque>
 #include <map>
+#include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -44,6 +50,25 @@ void visit_state(optim::RMSpropParamState& state, Each&& each) {
   each("step", state.step());
   each("square_avg", state.square_avg());
   each("momentum_buffer", state.momentum_buffer());
+}
+
+template <class Each>
+void visit_state(optim::AdagradParamState& state, Each&& each) {
+  each("step", state.step());
+  each("sum", state.sum());
+}
+
+template <class Each>
+void visit_state(MuonParamState& state, Each&& each) {
+  each("momentum_buffer", state.momentum_buffer);
+}
+
+template <class Each>
+void visit_state(EntropySgdParamState& state, Each&& each) {
+  each("anchor", state.anchor);
+  each("mean", state.mean);
+  each("iterations", state.iterations);
+  each("steps", state.steps);
 }
 
 // `al` is scratch that every step fills anew.
@@ -143,47 +168,96 @@ void with_state_type(const optim::Optimizer& optimizer, Use&& use) {
     return use(optim::AdamWParamState());
   if (dynamic_cast<const optim::RMSprop*>(&optimizer))
     return use(optim::RMSpropParamState());
+  if (dynamic_cast<const optim::Adagrad*>(&optimizer))
+    return use(optim::AdagradParamState());
+  if (dynamic_cast<const Muon*>(&optimizer))
+    return use(MuonParamState());
+  if (dynamic_cast<const EntropySgd*>(&optimizer))
+    return use(EntropySgdParamState());
   if (dynamic_cast<const optim::LBFGS*>(&optimizer))
     return use(optim::LBFGSParamState());
   TORCH_INTERNAL_ASSERT(false, "an optimizer whose state is not known");
+}
+
+using NamedParameters = std::vector<std::pair<std::string, at::Tensor>>;
+
+// The optimizers that keep states of one type, with the parameters that are theirs: Muon has AdamW beside it.
+struct Part {
+  optim::Optimizer& optimizer;
+  NamedParameters parameters;
+};
+
+std::vector<Part> parts_of(optim::Optimizer& optimizer, const torch::nn::Module& model) {
+  NamedParameters all;
+  for (const auto& parameter : model.named_parameters())
+    all.emplace_back(parameter.key(), parameter.value());
+  auto* muon = dynamic_cast<Muon*>(&optimizer);
+  if (muon == nullptr)
+    return {{optimizer, std::move(all)}};
+  const std::vector<at::Tensor>& hidden = muon->hidden_weights();
+  const auto first_other = std::stable_partition(all.begin(), all.end(), [&](const auto& named) {
+    return std::any_of(hidden.begin(), hidden.end(), [&](const at::Tensor& w) { return w.is_same(named.second); });
+  });
+  return {{*muon, {all.begin(), first_other}}, {muon->adam(), {first_other, all.end()}}};
+}
+
+void write_state(const Part& part, TensorMap& tensors) {
+  with_state_type(part.optimizer, [&]<class State>(const State&) {
+    for (const auto& [name, parameter] : part.parameters) {
+      const auto found = part.optimizer.state().find(parameter.unsafeGetTensorImpl());
+      if (found != part.optimizer.state().end())
+        visit_state(static_cast<State&>(*found->second), Writer(tensors, name + "."));
+    }
+  });
+}
+
+using ReadStates = std::vector<std::pair<void*, std::unique_ptr<ParamState>>>;
+
+// The states of the part's parameters, and how many of the tensors they are.
+std::pair<ReadStates, size_t> read_state(const Part& part, const TensorMap& tensors) {
+  ReadStates states;
+  size_t used = 0;
+  with_state_type(part.optimizer, [&]<class State>(const State&) {
+    constexpr bool per_parameter = !std::is_same_v<State, optim::LBFGSParamState>;
+    for (const auto& [name, parameter] : part.parameters) {
+      const std::string prefix = name + ".";
+      const auto first = tensors.lower_bound(prefix);
+      if (first == tensors.end() || !first->first.starts_with(prefix))
+        continue;
+      auto state = std::make_unique<State>();
+      Reader reader(tensors, prefix, parameter, per_parameter);
+      visit_state(*state, reader);
+      used += reader.found();
+      states.emplace_back(parameter.unsafeGetTensorImpl(), std::move(state));
+    }
+  });
+  return {std::move(states), used};
 }
 
 }  // namespace
 
 TensorMap optimizer_state(optim::Optimizer& optimizer, const torch::nn::Module& model) {
   TensorMap tensors;
-  with_state_type(optimizer, [&]<class State>(const State&) {
-    for (const auto& parameter : model.named_parameters()) {
-      const auto found = optimizer.state().find(parameter.value().unsafeGetTensorImpl());
-      if (found != optimizer.state().end()) {
-        visit_state(static_cast<State&>(*found->second), Writer(tensors, parameter.key() + "."));
-      }
-    }
-  });
+  for (const Part& part : parts_of(optimizer, model))
+    write_state(part, tensors);
   return tensors;
 }
 
 void restore_optimizer_state(optim::Optimizer& optimizer, const torch::nn::Module& model, const TensorMap& tensors) {
-  std::vector<std::pair<void*, std::unique_ptr<ParamState>>> restored;
+  const std::vector<Part> parts = parts_of(optimizer, model);
+  std::vector<ReadStates> read;
   size_t used = 0;
-  with_state_type(optimizer, [&]<class State>(const State&) {
-    constexpr bool per_parameter = !std::is_same_v<State, optim::LBFGSParamState>;
-    for (const auto& parameter : model.named_parameters()) {
-      const std::string prefix = parameter.key() + ".";
-      const auto first = tensors.lower_bound(prefix);
-      if (first == tensors.end() || !first->first.starts_with(prefix))
-        continue;
-      auto state = std::make_unique<State>();
-      Reader reader(tensors, prefix, parameter.value(), per_parameter);
-      visit_state(*state, reader);
-      used += reader.found();
-      restored.emplace_back(parameter.value().unsafeGetTensorImpl(), std::move(state));
-    }
-  });
+  for (const Part& part : parts) {
+    auto [states, count] = read_state(part, tensors);
+    read.push_back(std::move(states));
+    used += count;
+  }
   require<CheckpointError>(used == tensors.size(), "the optimizer's state is of another optimizer or model");
-  optimizer.state().clear();
-  for (auto& [parameter, state] : restored)
-    optimizer.state()[parameter] = std::move(state);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    parts[i].optimizer.state().clear();
+    for (auto& [parameter, state] : read[i])
+      parts[i].optimizer.state()[parameter] = std::move(state);
+  }
 }
 
 }  // namespace proxprop::train

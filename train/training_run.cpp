@@ -8,6 +8,7 @@
 #include "train/evaluation.h"
 #include "train/model_state.h"
 #include "train/optimizer.h"
+#include "train/rules/make_rule.h"
 
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/nn/functional/loss.h>
@@ -77,6 +78,7 @@ TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const Tra
       layers_(model_layers(config.model, data_.train.images.sizes().slice(1).vec(), data_.classes)),
       model_(seeded_model(layers_, config, device_, dtype_)),
       lab_(config.method.name == "lab" ? std::optional<LabStep>(std::in_place, model_, config.method) : std::nullopt),
+      fisher_pass_(model_),
       guard_(model_, nonfinite_policy(config.train.on_nonfinite), device_.is_cuda()),
       optimizer_(make_optimizer(config.optimizer, *model_)),
       sampler_(data_.train.records(), config.train.batch_size, config.train.seed),
@@ -88,6 +90,12 @@ TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const Tra
   require<ConfigError>(
       replicas_.alone() || !lab_, "method.name = lab trains on one rank alone; there are ", replicas_.size());
   require<ConfigError>(
+      replicas_.alone() || !has_rule(config.method), "method.name = ", config.method.name,
+      " trains on one rank alone: averages of the ranks' directions are not its direction; there are ",
+      replicas_.size());
+  if (config.optimizer.name == "entropy_sgd")
+    check_entropy_sgd();
+  require<ConfigError>(
       smallest_batch(data_.train.records(), config.train.batch_size) >= replicas_.size(), "a batch of ",
       smallest_batch(data_.train.records(), config.train.batch_size), " records leaves some of ", replicas_.size(),
       " ranks without one; choose another train.batch_size or train_size");
@@ -98,6 +106,19 @@ TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const Tra
         replicas_.alone(), "train.check_residuals works on one rank alone; there are ", replicas_.size());
     residual_check_.emplace(model_, layers_);
   }
+}
+
+// An epoch has to end with a step of the parameters, which are Langevin iterates in between.
+void TrainingRun::check_entropy_sgd() const {
+  const int64_t iterations = config_.optimizer.entropy_l;
+  require<ConfigError>(
+      sampler_.batches_per_epoch() % iterations == 0, "optimizer.entropy_l = ", iterations,
+      " must divide the number of batches in an epoch, ", sampler_.batches_per_epoch(),
+      ": each batch is one Langevin iteration, and only after entropy_l of them has the model its parameters");
+  require<ConfigError>(
+      replicas_.alone(),
+      "optimizer.name = entropy_sgd trains on one rank alone: each rank would have its own noise; there are ",
+      replicas_.size());
 }
 
 void TrainingRun::announce_start() {
@@ -191,6 +212,7 @@ at::Tensor TrainingRun::directions(const Batch& batch, double lr) {
     at::Tensor loss = torch::nn::functional::cross_entropy(output, batch.labels);
     if (!replicas_.alone())
       loss = loss * batch.weight;
+    fisher_pass_.run(output);
     loss.backward();
     stop_agreed_ = replicas_.synchronize(loss, options_.stop != nullptr && *options_.stop);
     if (check)

@@ -9,6 +9,7 @@
 #include "train/nonfinite_guard.h"
 #include "train/replicas.h"
 #include "train/residual_check.h"
+#include "train/rules/fisher_pass.h"
 #include "train/schedule.h"
 #include "train/step_log.h"
 #include "train/stopwatch.h"
@@ -50,6 +51,7 @@ class TrainingRun {
   RunEnd announce_end(const std::string& status);
 
  private:
+  void check_entropy_sgd() const;
   int64_t epochs_done() const { return step_ / sampler_.batches_per_epoch(); }
   int64_t total_steps() const;
   void tell_steps();
@@ -84,6 +86,7 @@ class TrainingRun {
   std::vector<ModelLayer> layers_;
   torch::nn::Sequential model_;
   std::optional<LabStep> lab_;
+  FisherPass fisher_pass_;
   NonfiniteGuard guard_;
   std::optional<ResidualCheck> residual_check_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;

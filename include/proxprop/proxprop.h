@@ -8,6 +8,7 @@
 #include <proxprop/nn/linear.h>
 #include <proxprop/nn/linear_map.h>
 #include <proxprop/prox/direction.h>
+#include <proxprop/prox/kronecker.h>
 #include <proxprop/prox/plan.h>
 #include <proxprop/prox/rates.h>
 #include <proxprop/prox/scratch_memory.h>

@@ -57,6 +57,10 @@ struct CheckSolver {
         solver.decay >= 0 && solver.decay < 1, "proxprop: RunningGram decay must lie in [0, 1), got ", solver.decay);
     TORCH_CHECK(
         solver.update_every >= 1, "proxprop: RunningGram needs update_every of at least 1, got ", solver.update_every);
+    TORCH_CHECK(
+        solver.average_steps >= 1 && solver.average_steps <= solver.update_every,
+        "proxprop: RunningGram needs average_steps from 1 to update_every = ", solver.update_every, ", got ",
+        solver.average_steps);
   }
 };
 

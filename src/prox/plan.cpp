@@ -116,11 +116,11 @@ RouteCost feature_cost(const Problem& problem, const Sizes& s) {
     solve *= iterations;
     vectors = 8 * 8 * vector;
   } else if (const auto* running = std::get_if<RunningGram>(&problem.solver)) {
-    updates = 1.0 / double(running->update_every);
+    updates = double(running->average_steps) / double(running->update_every);
     gram *= updates;
     solve = factor_work(s.columns);
     solve += inverse_work(s.columns);
-    solve *= updates;
+    solve *= 1.0 / double(running->update_every);
     solve += product_work(Kernel::product, s.columns, s.columns, s.outputs);
     matrices = (5 * 8 + 4) * square;
   } else {

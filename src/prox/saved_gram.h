@@ -18,6 +18,7 @@ struct SavedGram {
   int64_t age = 0;     ///< steps since then
   Factor factor;       ///< for AmortizedCholesky
   at::Tensor inverse;  ///< for RunningGram, in the dtype of the gradients; made anew where undefined
+  bool ahead = false;  ///< the Gram was added to since the inverse was made, which it does not give again
 };
 
 /// Whether iterations with an old factor are expected to cost less than a new one. Grams of two batches of `rows`

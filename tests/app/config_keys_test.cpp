@@ -99,9 +99,8 @@ TEST(ValueFromText, SaysWhatTheKeyTakes) {
   EXPECT_EQ(complaint("model.hidden", "10,0"), "must be at least 1, not 0");
   EXPECT_EQ(
       complaint("method.name", "exat"),
-      "must be one of backprop, exact, cg, amortized, running_gram, released-exact, released-cg, lab, not 'exat' (did "
-      "you "
-      "mean exact?)");
+      "must be one of backprop, exact, cg, amortized, running_gram, released-exact, released-cg, lab, foof, isaac, "
+      "kfac, locoprop_s, not 'exat' (did you mean exact?)");
   EXPECT_EQ(complaint("method.name", "cg5"), "");
   EXPECT_EQ(complaint("method.step_theta", "cg5"), "");
   EXPECT_EQ(complaint("method.step_theta", "lab"), "must be one of explicit, exact, cg, not 'lab'");

@@ -103,6 +103,13 @@ TEST(DependentDefaults, LearningRateFollowsMethodAndOptimizer) {
   EXPECT_EQ(with_sets({"method.name=cg"}).optimizer.lr, 1.0);
   EXPECT_EQ(with_sets({"method.name=exact", "optimizer.name=adam"}).optimizer.lr, 1e-3);
   EXPECT_EQ(with_sets({"method.name=backprop", "optimizer.name=lbfgs"}).optimizer.lr, 1.0);
+  EXPECT_EQ(with_sets({"method.name=backprop", "optimizer.name=entropy_sgd"}).optimizer.lr, 1.0);
+  EXPECT_EQ(with_sets({"method.name=backprop", "optimizer.name=adagrad"}).optimizer.lr, 0.01);
+  EXPECT_EQ(with_sets({"method.name=backprop", "optimizer.name=muon"}).optimizer.lr, 0.02);
+  for (const char* name : {"foof", "isaac", "kfac"}) {
+    EXPECT_EQ(with_sets({std::string("method.name=") + name}).optimizer.lr, 0.05);
+  }
+  EXPECT_EQ(with_sets({"method.name=locoprop_s"}).optimizer.lr, 1.0);
   for (const char* name : {"sgd", "momentum", "nesterov"}) {
     EXPECT_EQ(with_sets({"method.name=backprop", std::string("optimizer.name=") + name}).optimizer.lr, 0.05);
   }

@@ -145,6 +145,61 @@ TEST(RunningGram, LooksAtTheBatchOnlyWhenItIsTime) {
   EXPECT_EQ(renewed, (std::vector<bool>{true, false, false, true, false, false, true}));
 }
 
+// Of every five steps the last two add their Gram, the fifth also renews the inverse: S = 2, T = 5 of FOOF.
+TEST(RunningGram, AveragesTheLastStepsBeforeAnInverse) {
+  SolverState state;
+  const double decay = 0.7, tau_theta = 0.5;
+  const RunningGram solver{decay, 5, 2};
+  at::Tensor average, inverted;
+  for (int step = 0; step < 12; ++step) {
+    const auto batch = make_batch();
+    const auto gram = batch.transfer->feature_gram()[0] / double(rows);
+    if (step == 0) {
+      average = gram;
+    } else if (step % 5 == 4 || step % 5 == 0) {
+      average = average * decay + gram * (1 - decay);
+    }
+    if (step % 5 == 0) {
+      inverted = average;
+    }
+    const auto matrix = inverted * double(rows) + at::eye(inputs + 1, at::kDouble) / tau_theta;
+    const auto gradient = batch.transfer->adjoint(batch.grad_output);
+    const auto right = at::cat({gradient[0], gradient[1].unsqueeze(1)}, 1);
+    const auto taken = take(batch, solver, &state, tau_theta);
+    EXPECT_EQ(taken.summary.renewed, step % 5 == 0) << step;
+    EXPECT_LE(relative_error(weight_of(taken), at::linalg_solve(matrix, right.t()).t()), 1e-10) << step;
+  }
+}
+
+// Right after an inverse, and where the average has moved on since.
+TEST(RunningGram, RestoredAtAnyAgeGivesTheSameBits) {
+  for (const auto dtype : {at::kDouble, at::kFloat}) {
+    for (const int64_t average_steps : {2, 4}) {
+      const RunningGram solver{0.7, 4, average_steps};
+      for (int64_t age = 1; age <= 4; ++age) {
+        SolverState state;
+        for (int64_t step = 0; step < age; ++step) {
+          take(make_batch(rows, dtype), solver, &state);
+        }
+        EXPECT_EQ(state.tensors().size(), age > 4 - average_steps + 1 ? 3u : 2u) << age;
+        SolverState restored;
+        restored.restore(state.tensors());
+        for (int64_t step = 0; step < 5; ++step) {
+          const auto batch = make_batch(rows, dtype);
+          EXPECT_TRUE(weight_of(take(batch, solver, &state)).equal(weight_of(take(batch, solver, &restored))))
+              << age << " " << step;
+        }
+      }
+    }
+  }
+}
+
+TEST(RunningGram, AveragesAtLeastOneStepAndNoMoreThanThereAre) {
+  EXPECT_THROW(check({1.0, RunningGram{0.5, 3, 0}}), c10::Error);
+  EXPECT_THROW(check({1.0, RunningGram{0.5, 3, 4}}), c10::Error);
+  EXPECT_NO_THROW(check({1.0, RunningGram{0.5, 3, 3}}));
+}
+
 TEST(RunningGram, ASmallerLastBatchKeepsTheDampingPerRow) {
   SolverState state;
   const auto batch = make_batch();

@@ -62,6 +62,24 @@ TEST(RunIdentity, OfBackpropagationDoesNotLookAtTheProximalStep) {
   EXPECT_EQ(run_identity(backprop(0.05)), run_identity(backprop(1)));
 }
 
+TEST(RunIdentity, DependsOnTheSettingsOfTheOptimizerThatHasThem) {
+  const std::vector<std::function<void(train::OptimizerConfig&)>> changes = {
+      [](auto& o) { o.muon_ns_steps = 3; },    [](auto& o) { o.muon_adam_lr = 0.1; },
+      [](auto& o) { o.entropy_l = 2; },        [](auto& o) { o.entropy_eta = 0.5; },
+      [](auto& o) { o.entropy_gamma0 = 0.5; }, [](auto& o) { o.entropy_gamma1 = 0.5; },
+      [](auto& o) { o.entropy_alpha = 0.5; },  [](auto& o) { o.entropy_eps = 0.5; },
+  };
+  for (size_t i = 0; i < changes.size(); ++i) {
+    for (const char* name : {"muon", "entropy_sgd", "nesterov"}) {
+      train::Config with, without;
+      with.optimizer.name = without.optimizer.name = name;
+      changes[i](with.optimizer);
+      const bool has_it = std::string(name) == (i < 2 ? "muon" : "entropy_sgd");
+      EXPECT_EQ(run_identity(with) != run_identity(without), has_it) << name << " " << i;
+    }
+  }
+}
+
 TEST(RunIdentity, DependsOnTheNumberOfEpochsWhereTheScheduleDoes) {
   const auto cosine = [](int64_t epochs) {
     return changed([&](auto& c) {

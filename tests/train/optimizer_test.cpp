@@ -9,7 +9,8 @@
 namespace proxprop::train {
 namespace {
 
-const std::vector<std::string> kAll = {"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "lbfgs"};
+const std::vector<std::string> kAll = {"sgd",     "momentum", "nesterov", "adam", "adamw",
+                                       "rmsprop", "lbfgs",    "adagrad",  "muon", "entropy_sgd"};
 
 OptimizerConfig named(const std::string& name) {
   OptimizerConfig config;
@@ -17,6 +18,8 @@ OptimizerConfig named(const std::string& name) {
   config.lr = name == "lbfgs" ? 1.0 : 0.01;
   config.momentum = 0.9;
   config.weight_decay = name == "lbfgs" ? 0.0 : 0.1;
+  config.entropy_l = 2;
+  config.entropy_eps = 0;  // the tests compare two runs in one process, which would draw different noise
   return config;
 }
 
@@ -85,6 +88,35 @@ TEST(Optimizer, StateIsNamedAfterTheParameter) {
   EXPECT_EQ(state.at("0.weight.step").item<int64_t>(), 1);
 }
 
+// Duchi, Hazan, Singer, JMLR 2011, the diagonal matrix of their algorithm: G += g^2, theta -= lr g / (delta + sqrt(G)).
+TEST(Optimizer, AdagradDividesByTheRootOfTheSumOfSquares) {
+  OptimizerConfig config = named("adagrad");
+  config.weight_decay = 0;
+  config.eps = 0.01;
+  torch::nn::Sequential model(torch::nn::Linear(3, 2));
+  model->to(at::kDouble);
+  const auto optimizer = make_optimizer(config, *model);
+  at::Tensor weight = model->parameters()[0];
+  at::Tensor expected = weight.detach().clone(), sum = at::zeros_like(expected);
+  for (int step = 0; step < 5; ++step) {
+    const at::Tensor g = torch::randn_like(expected);
+    weight.mutable_grad() = g.clone();
+    optimizer->step();
+    sum = sum + g * g;
+    expected = expected - config.lr * g / (config.eps + sum.sqrt());
+    EXPECT_LE((weight.detach() - expected).abs().max().item<double>(), 1e-15) << step;
+  }
+}
+
+TEST(Optimizer, MuonKeepsMomentumOfHiddenWeightsAndAdamWsStateOfTheRest) {
+  Problem problem("muon");
+  problem.step();
+  const TensorMap state = optimizer_state(*problem.optimizer, *problem.model);
+  for (const char* name : {"0.weight.momentum_buffer", "0.bias.exp_avg", "2.weight.exp_avg", "2.bias.exp_avg_sq"})
+    EXPECT_TRUE(state.contains(name)) << name;
+  EXPECT_EQ(state.size(), 1u + 3u * 3u);
+}
+
 TEST(Optimizer, StateOfAnotherOptimizerOrModelIsRefusedAndChangesNothing) {
   Problem adam("adam");
   adam.step();
@@ -123,7 +155,8 @@ TEST(Optimizer, ImpossibleSettingsAreNamed) {
       "optimizer.name = nesterov needs optimizer.momentum > 0; sgd has none");
   EXPECT_EQ(
       complaint([](OptimizerConfig& config) { config.name = "sdg"; }),
-      "optimizer.name must be sgd, momentum, nesterov, adam, adamw, rmsprop or lbfgs, got 'sdg'");
+      "optimizer.name must be sgd, momentum, nesterov, adam, adamw, rmsprop, lbfgs, adagrad, muon or entropy_sgd, got "
+      "'sdg'");
   EXPECT_NE(
       complaint([](OptimizerConfig& config) { config.name = "lbfgs"; }).find("no weight decay"), std::string::npos);
 }

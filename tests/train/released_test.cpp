@@ -1,11 +1,12 @@
 // The released arithmetic: right where numbers are harmless, and wrong in the way that was measured where they are not.
 
-#include "train/released_direction.h"
-#include "train/released_linear.h"
+#include "train/rules/released_direction.h"
 
 #include "tests/support/cifar.h"
 #include "tests/train/support.h"
 #include "train/model.h"
+#include "train/rules/directed_layer.h"
+#include "train/rules/make_rule.h"
 
 #include <torch/torch.h>
 
@@ -138,10 +139,10 @@ MethodConfig released(const std::string& name) {
   return method;
 }
 
-TEST(ReleasedLinear, GivesTheDirectionToTheOptimizerAndTheGradientToTheInput) {
+TEST(ReleasedRule, GivesTheDirectionToTheOptimizerAndTheGradientToTheInput) {
   torch::manual_seed(2);
   for (const char* name : {"released-exact", "released-cg"}) {
-    ReleasedLinear layer(torch::nn::LinearOptions(6, 4), released(name));
+    DirectedLinear layer(torch::nn::LinearOptions(6, 4), make_rule(released(name)));
     layer->to(at::kDouble);
     const at::Tensor input = torch::randn({20, 6}, at::TensorOptions(at::kDouble).requires_grad(true));
     const at::Tensor grad = torch::randn({20, 4}, at::kDouble);
@@ -157,7 +158,7 @@ TEST(ReleasedLinear, GivesTheDirectionToTheOptimizerAndTheGradientToTheInput) {
   }
 }
 
-TEST(ReleasedLinear, StandsInEveryHiddenLayerOfAnMlpAndInNoConvolution) {
+TEST(ReleasedRule, StandsInEveryHiddenLayerOfAnMlpAndInNoConvolution) {
   ModelConfig mlp;
   mlp.hidden = {12, 8};
   const auto layers = model_layers(mlp, {2, 8, 8}, 3);

@@ -81,6 +81,7 @@ Config with_optimizer(const std::string& name) {
   config.optimizer.name = name;
   config.optimizer.lr = name == "sgd" || name == "momentum" || name == "nesterov" ? 0.1 : 0.01;
   config.schedule.name = "cosine";
+  config.optimizer.entropy_l = 3;  // of the 6 batches of an epoch
   if (name == "lbfgs") {
     config.method.name = "backprop";
     config.optimizer.lr = 1;
@@ -95,7 +96,8 @@ const std::vector<int64_t> kStops = {4, 12, 13};
 
 TEST(Resume, IsBitIdenticalToNotStopping) {
   const Dataset dataset = banded_dataset();
-  for (const std::string name : {"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop"}) {
+  for (const std::string name :
+       {"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "muon", "entropy_sgd"}) {
     const Config config = with_optimizer(name);
     expect_identical(run(config, dataset, {}), run(config, dataset, kStops), name);
   }
@@ -109,7 +111,7 @@ TEST(Resume, IsBitIdenticalWithDropoutAndBatchNormAndConvolutions) {
   config.model.hidden.clear();
   config.model.layers = {"conv 4 3 padding=1", "batch_norm", "relu", "max_pool 2", "flatten",
                          "dropout 0.5",        "linear 10",  "tanh", "dropout 0.2"};
-  for (const std::string method : {"backprop", "exact", "cg", "lab"}) {
+  for (const std::string method : {"backprop", "exact", "cg", "lab", "isaac", "kfac", "locoprop_s"}) {
     config.method.name = method;
     config.method.step_z = method == "lab" ? "implicit" : "explicit";
     for (const std::string dtype : {"float32", "float64"}) {
@@ -154,6 +156,23 @@ TEST(Resume, IsBitIdenticalWithWhatSolversKeep) {
         const auto what = method + " " + std::to_string(update_every) + " " + dtype;
         expect_identical(run(config, dataset, {}), run(config, dataset, kStops), what);
       }
+    }
+  }
+}
+
+// A fresh inverse, one that is older than its average, and, for kfac, each kind of labels.
+TEST(Resume, IsBitIdenticalWithAveragesThatAreAheadOfTheirInverses) {
+  const Dataset dataset = banded_dataset(96);
+  Config config = config_for_kept_state();
+  config.method.foof_s = config.method.foof_t = 3;
+  config.method.kfac_t_inv = 3;
+  config.optimizer.lr = 0.01;
+  for (const std::string method : {"foof", "kfac"}) {
+    config.method.name = method;
+    for (const std::string dtype : {"float32", "float64"}) {
+      config.train.dtype = dtype;
+      config.method.kfac_fisher = dtype == "float32" ? "sampled" : "empirical";
+      expect_identical(run(config, dataset, {}), run(config, dataset, kStops), method + " " + dtype);
     }
   }
 }

@@ -51,6 +51,20 @@ void visit_members(Section& method, Visit&& visit) {
   visit("step_theta", method.step_theta);
   visit("penalty_rho", method.penalty_rho);
   visit("penalty_gamma", method.penalty_gamma);
+  visit("foof_lambda", method.foof_lambda);
+  visit("foof_m", method.foof_m);
+  visit("foof_s", method.foof_s);
+  visit("foof_t", method.foof_t);
+  visit("isaac_lambda", method.isaac_lambda);
+  visit("kfac_lambda", method.kfac_lambda);
+  visit("kfac_epsilon", method.kfac_epsilon);
+  visit("kfac_t_cov", method.kfac_t_cov);
+  visit("kfac_t_inv", method.kfac_t_inv);
+  visit("kfac_fisher", method.kfac_fisher);
+  visit("locoprop_t", method.locoprop_t);
+  visit("locoprop_gamma", method.locoprop_gamma);
+  visit("locoprop_eta", method.locoprop_eta);
+  visit("locoprop_lr", method.locoprop_lr);
 }
 
 template <Is<OptimizerConfig> Section, class Visit>
@@ -63,6 +77,14 @@ void visit_members(Section& optimizer, Visit&& visit) {
   visit("beta2", optimizer.beta2);
   visit("eps", optimizer.eps);
   visit("alpha", optimizer.alpha);
+  visit("muon_ns_steps", optimizer.muon_ns_steps);
+  visit("muon_adam_lr", optimizer.muon_adam_lr);
+  visit("entropy_l", optimizer.entropy_l);
+  visit("entropy_eta", optimizer.entropy_eta);
+  visit("entropy_gamma0", optimizer.entropy_gamma0);
+  visit("entropy_gamma1", optimizer.entropy_gamma1);
+  visit("entropy_alpha", optimizer.entropy_alpha);
+  visit("entropy_eps", optimizer.entropy_eps);
 }
 
 template <Is<ScheduleConfig> Section, class Visit>

@@ -20,6 +20,25 @@ function methodSentence(method) {
     return "FOOF, not the exact proximal step: each proximal layer solves with a running average of Gram matrices (decay " +
         method.gram_decay + "), whose inverse is renewed every " + method.update_every + " steps; " + size + ".";
   }
+  if (method.name === "foof") {
+    return "FOOF: each layer but the last solves with a running average of mean Gram matrices (m = " + method.foof_m +
+        ", S = " + method.foof_s + "), whose inverse is renewed every T = " + method.foof_t + " steps; lambda = " +
+        method.foof_lambda + ".";
+  }
+  if (method.name === "isaac") {
+    return "ISAAC: each layer but the last hands the optimizer, for its weight, lambda times the proximal step with the " +
+        "mean Gram and tau_theta = 1 / lambda, and for its bias the gradient; lambda = " + method.isaac_lambda + ".";
+  }
+  if (method.name === "kfac") {
+    return "K-FAC: each layer divides the gradient by its block of the Fisher matrix, as a Kronecker product of two " +
+        "running averages, with " + (method.kfac_fisher === "sampled" ? "labels drawn from the model" : "the data's labels") +
+        "; inverses every " + method.kfac_t_inv + " steps, lambda = " + method.kfac_lambda + ".";
+  }
+  if (method.name === "locoprop_s") {
+    return "LocoProp-S: each layer but the last takes T = " + method.locoprop_t + " gradient descent steps of rate " +
+        method.locoprop_lr + " on its local objective; gamma = " + method.locoprop_gamma + ", eta = " +
+        method.locoprop_eta + ".";
+  }
   if (method.name === "lab") {
     const theta = method.step_theta === "cg" ? method.cg_iterations + " conjugate gradient iterations" : method.step_theta;
     return "The paper's algorithm by step rules: z " + method.step_z + ", a " + method.step_a + ", last layer " +

@@ -50,12 +50,15 @@ struct AmortizedCholesky {
 };
 
 /// An openly inexact step for little more than a gradient: the Gram is a running average over batches, and its inverse
-/// is renewed every `update_every` steps (FOOF: Benzing, ICML 2022). Not the proximal step of the paper: with decay 0
-/// and update_every 1 it is, in exact arithmetic. Needs the feature Gram, and a layer, which keeps the average (or a
-/// `SolverState`).
+/// is renewed every `update_every` steps (FOOF: Benzing, ICML 2022, where `decay`, `update_every` and `average_steps`
+/// are m, T and S). Not the proximal step of the paper: with decay 0 and update_every 1 it is, in exact arithmetic.
+/// Needs the feature Gram, and a layer, which keeps the average (or a `SolverState`).
 struct RunningGram {
-  double decay = 0.95;       ///< in [0, 1): weight of the average so far at an update
-  int64_t update_every = 1;  ///< steps between updates of average and inverse
+  double decay = 0.95;       ///< in [0, 1): weight of the average so far when a batch's Gram is added
+  int64_t update_every = 1;  ///< steps from one inverse to the next
+  /// Of the steps from one inverse to the next, the last so many add their Gram to the average; from 1 to
+  /// `update_every`. The first step always does, and its average is its own Gram.
+  int64_t average_steps = 1;
   bool operator==(const RunningGram&) const = default;
 };
 

@@ -22,7 +22,8 @@ class PROXPROP_API SolverState {
   SolverState& operator=(const SolverState& other);
 
   /// What a checkpoint has to hold for the next steps to be the same bit for bit: the Gram matrix [groups, d, d]
-  /// float64, and damping and age, [2] float64. Empty before the first step.
+  /// float64, and damping and age, [2] float64; third, where the Gram was added to since its inverse was made, that
+  /// inverse. Empty before the first step.
   std::vector<at::Tensor> tensors() const;
   /// Takes what `tensors` gave. Throws c10::Error for anything else.
   void restore(const std::vector<at::Tensor>& tensors);

@@ -1,4 +1,4 @@
-#include "train/released_direction.h"
+#include "train/rules/released_direction.h"
 
 #include <ATen/ATen.h>
 
