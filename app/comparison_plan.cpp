@@ -33,8 +33,11 @@ void check_label(const std::string& label, bool names_method) {
   if (parse_method_label(label) || names_method)
     return;
   throw UsageError(
-      "unknown method '" + label + "': choose from backprop, exact, cgN (N conjugate gradient iterations), lab" +
-      did_you_mean(label, {"backprop", "exact", "cg", "cg3", "amortized", "running_gram", "lab"}));
+      "unknown method '" + label +
+      "': choose from backprop, exact, cgN (N conjugate gradient iterations), lab, hessian_free, sfo, mac, admm" +
+      did_you_mean(
+          label, {"backprop", "exact", "cg", "cg3", "amortized", "running_gram", "lab", "hessian_free", "sfo", "mac",
+                  "admm"}));
 }
 
 /// Whether all methods of a comparison must agree on the key: it decides initial parameters, data or batches.

@@ -32,7 +32,8 @@ struct ModelConfig {
 /// [method]
 struct MethodConfig {
   std::string name =
-      "exact";              ///< backprop | exact | cg | amortized | running_gram | released-exact | released-cg | lab
+      "exact";  ///< backprop | exact | cg | amortized | running_gram | released-exact | released-cg | lab, and those
+                ///< that take whole steps (train/whole_step.h): hessian_free | sfo | mac | admm
   double tau_theta = 0.05;  ///< proximal step size of eq. 11
   int64_t cg_iterations = 3;
   double cg_tolerance = 0.0;      ///< relative residual at which CG stops early; 0: never
@@ -49,6 +50,28 @@ struct MethodConfig {
   // Penalties of eq. 3 in units of 1 / tau, one per hidden layer, or one for all.
   std::vector<double> penalty_rho = {1.0};
   std::vector<double> penalty_gamma = {1.0};
+  // hessian_free: Martens (ICML 2010), Martens and Sutskever (2012); see lab/batch/hessian_free.h.
+  int64_t hf_gradient_batch = 0;   ///< records behind a step's gradient and losses; 0: all training records
+  int64_t hf_curvature_batch = 0;  ///< those of them behind the Gauss-Newton products; 0: all of them
+  double hf_lambda = 1.0;          ///< damping of the first step
+  double hf_zeta = 0.95;           ///< decay of the last solution, from which CG starts
+  int64_t hf_cg_iterations = 250;  ///< at most so many
+  double hf_epsilon = 5e-4;        ///< relative progress per iteration at which CG stops
+  // sfo: Sohl-Dickstein, Poole and Ganguli (ICML 2014); see lab/batch/sum_of_functions.h.
+  int64_t sfo_max_history_terms = 10;   ///< secant pairs kept for each function (batch)
+  double sfo_max_gradient_noise = 1.0;  ///< standard error over the norm of the mean gradient that lets one more in
+  double sfo_hessian_init = 1e6;        ///< Hessian of the first functions, times the identity
+  int64_t sfo_init_subf = 2;            ///< functions that are active in the beginning
+  // mac: Carreira-Perpinan and Wang (AISTATS 2014); see lab/batch/auxiliary_coordinates.h.
+  double mac_mu = 1.0;             ///< penalty of the first iteration
+  double mac_growth = 1.1;         ///< factor on mu from one iteration to the next; 1: it stays
+  int64_t mac_steps = 1;           ///< Gauss-Newton steps of each half iteration
+  int64_t mac_cg_iterations = 10;  ///< conjugate gradient iterations of each of them
+  // admm: Taylor et al. (ICML 2016); see lab/batch/admm.h.
+  double admm_beta = 1.0;                   ///< penalty of |z - W a|^2
+  double admm_gamma = 10.0;                 ///< penalty of |a - h(z)|^2
+  int64_t admm_warm_up = 10;                ///< iterations before the multiplier is updated
+  std::string admm_loss = "cross_entropy";  ///< cross_entropy | hinge (the paper's) | squared
 };
 
 /// [optimizer]; names and formulas are torch.optim's
@@ -75,6 +98,8 @@ struct ScheduleConfig {
 /// [train]
 struct TrainConfig {
   int64_t epochs = 10;
+  /// Records per step; where a method's step is over more of them (train/whole_step.h), records per forward and
+  /// backward pass.
   int64_t batch_size = 500;
   int64_t max_steps = 0;          ///< stop after so many steps; 0: no limit
   uint64_t seed = 0;              ///< initialisation, shuffling, everything

@@ -2,6 +2,7 @@
 
 #include "train/errors.h"
 #include "train/released_linear.h"
+#include "train/whole_step.h"
 
 #include <cmath>
 #include <string>
@@ -29,13 +30,14 @@ Scaling to_scaling(const std::string& name) {
 
 // explicit, or the name of a solver.
 std::string parameter_step(const MethodConfig& method) {
-  if (method.name == "backprop" || is_released(method))
+  if (method.name == "backprop" || is_released(method) || takes_whole_steps(method))
     return "explicit";  // a released method's layers are its own
   if (method.name == "exact" || method.name == "cg" || method.name == "amortized" || method.name == "running_gram")
     return method.name;
   require<ConfigError>(
       method.name == "lab",
-      "method.name must be backprop, exact, cg, amortized, running_gram, released-exact, released-cg or lab, got '",
+      "method.name must be backprop, exact, cg, amortized, running_gram, released-exact, released-cg, lab, "
+      "hessian_free, sfo, mac or admm, got '",
       method.name, "'");
   const std::string& step = method.step_theta;
   require<ConfigError>(

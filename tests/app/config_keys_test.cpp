@@ -99,7 +99,9 @@ TEST(ValueFromText, SaysWhatTheKeyTakes) {
   EXPECT_EQ(complaint("model.hidden", "10,0"), "must be at least 1, not 0");
   EXPECT_EQ(
       complaint("method.name", "exat"),
-      "must be one of backprop, exact, cg, amortized, running_gram, released-exact, released-cg, lab, not 'exat' (did "
+      "must be one of backprop, exact, cg, amortized, running_gram, released-exact, released-cg, lab, hessian_free, "
+      "sfo, "
+      "mac, admm, not 'exat' (did "
       "you "
       "mean exact?)");
   EXPECT_EQ(complaint("method.name", "cg5"), "");
