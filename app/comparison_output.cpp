@@ -25,6 +25,7 @@ train::Json summaries_json(const std::vector<train::RunRecord>& runs) {
          {"status", run.status},
          {"epochs", run.epochs},
          {"seconds", run.seconds},
+         {"evaluations", run.evaluations},
          {"final_train_loss", run.final_train_loss},
          {"best_validation_accuracy", run.best_validation_accuracy},
          {"best_epoch", run.best_epoch},

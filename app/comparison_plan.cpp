@@ -33,10 +33,12 @@ void check_label(const std::string& label, bool names_method) {
   if (parse_method_label(label) || names_method)
     return;
   throw UsageError(
-      "unknown method '" + label + "': choose from backprop, exact, cgN (N conjugate gradient iterations), lab" +
+      "unknown method '" + label +
+      "': choose from backprop, exact, cgN (N conjugate gradient iterations), lab, foof, isaac, kfac, locoprop_s, "
+      "hessian_free, sfo, mac, admm" +
       did_you_mean(
           label, {"backprop", "exact", "cg", "cg3", "amortized", "running_gram", "lab", "foof", "isaac", "kfac",
-                  "locoprop_s"}));
+                  "locoprop_s", "hessian_free", "sfo", "mac", "admm"}));
 }
 
 /// Whether all methods of a comparison must agree on the key: it decides initial parameters, data or batches.

@@ -21,7 +21,8 @@ std::string numbers_text(const std::vector<double>& values) {
 
 std::optional<MethodLabel> parse_method_label(std::string_view text) {
   constexpr std::array names = {"backprop",       "exact", "amortized", "running_gram", "foof",
-                                "released-exact", "lab",   "isaac",     "kfac",         "locoprop_s"};
+                                "released-exact", "lab",   "isaac",     "kfac",         "locoprop_s",
+                                "hessian_free",   "sfo",   "mac",       "admm"};
   if (std::find(names.begin(), names.end(), text) != names.end())
     return MethodLabel{std::string(text)};
   const std::string_view name = text.substr(0, text.find_last_not_of("0123456789") + 1);

@@ -12,10 +12,6 @@ namespace {
 
 constexpr double kEpsilon = 4 * std::numeric_limits<double>::epsilon();
 
-at::Tensor one_hot(const at::Tensor& targets, const at::Tensor& like) {
-  return at::zeros_like(like).scatter_(1, targets.unsqueeze(1), 1.0);
-}
-
 // The p > 0 with p = exp(t - lambda p), that is lambda p = W(lambda e^t) for Lambert's W. In y = log(lambda p) the
 // equation is e^y + y = t + log(lambda), convex and increasing, and Newton from above its root converges monotonically.
 at::Tensor shrunken_exponential(const at::Tensor& t, double lambda) {
@@ -58,6 +54,10 @@ void check_smoothing(double smoothing) {
 
 }  // namespace
 
+at::Tensor one_hot(const at::Tensor& classes, const at::Tensor& like) {
+  return at::zeros_like(like).scatter_(1, classes.unsqueeze(1), 1.0);
+}
+
 at::Tensor CrossEntropy::value(const at::Tensor& output, const at::Tensor& targets) const {
   return at::cross_entropy_loss(output, targets);
 }
@@ -82,6 +82,16 @@ at::Tensor CrossEntropy::implicit_gradient(
   return (implicit_softmax_error(exact, one_hot(targets, exact), k / records) / records).to(output.scalar_type());
 }
 
+at::Tensor CrossEntropy::record_values(const at::Tensor& output, const at::Tensor& targets) const {
+  return at::cross_entropy_loss(output, targets, {}, at::Reduction::None);
+}
+
+at::Tensor CrossEntropy::hessian_product(const at::Tensor& output, const at::Tensor& change) const {
+  const at::Tensor p = at::softmax(output, 1);
+  const at::Tensor scaled = p * change;
+  return (scaled - p * scaled.sum(1, /*keepdim=*/true)) / output.size(0);
+}
+
 at::Tensor SquaredError::value(const at::Tensor& output, const at::Tensor& targets) const {
   return (output - targets).square().sum() / (2 * output.size(0));
 }
@@ -102,6 +112,14 @@ at::Tensor SquaredError::implicit_gradient(
   const at::Tensor system = k + output.size(0) * at::eye(k.size(0), k.options());
   const at::Tensor residual = (output - targets).to(at::kDouble);
   return at::linalg_solve(system, residual.t()).t().to(output.scalar_type());
+}
+
+at::Tensor SquaredError::record_values(const at::Tensor& output, const at::Tensor& targets) const {
+  return (output - targets).square().sum(1) / 2;
+}
+
+at::Tensor SquaredError::hessian_product(const at::Tensor& output, const at::Tensor& change) const {
+  return change / output.size(0);
 }
 
 }  // namespace proxprop::lab

@@ -18,6 +18,13 @@ class Loss {
   /// step behind a linear map of the output sees (ImplicitLast). With K = smoothing I that of the envelope.
   virtual at::Tensor implicit_gradient(
       const at::Tensor& output, const at::Tensor& targets, const at::Tensor& k) const = 0;
+
+  /// The loss of each record, [N]: `value` is their mean.
+  virtual at::Tensor record_values(const at::Tensor& output, const at::Tensor& targets) const = 0;
+  /// The Hessian of L at the output times a change of it [N, C].
+  virtual at::Tensor hessian_product(const at::Tensor& output, const at::Tensor& change) const = 0;
+  /// An upper bound of the eigenvalues of one record's Hessian, wherever the output is.
+  virtual double largest_curvature() const = 0;
 };
 
 /// Softmax cross-entropy; targets: class indices [N]. The envelope takes one Newton iteration in one number per record,
@@ -28,6 +35,9 @@ class CrossEntropy final : public Loss {
   at::Tensor gradient(const at::Tensor& output, const at::Tensor& targets) const override;
   at::Tensor envelope_gradient(const at::Tensor& output, const at::Tensor& targets, double smoothing) const override;
   at::Tensor implicit_gradient(const at::Tensor& output, const at::Tensor& targets, const at::Tensor& k) const override;
+  at::Tensor record_values(const at::Tensor& output, const at::Tensor& targets) const override;
+  at::Tensor hessian_product(const at::Tensor& output, const at::Tensor& change) const override;
+  double largest_curvature() const override { return 0.5; }  // Boehning (1992): diag(p) - p p^T <= I / 2
 };
 
 /// |output - target|^2 / 2; targets [N, C]. The envelope has a closed form, the implicit gradient is a linear solve.
@@ -37,6 +47,12 @@ class SquaredError final : public Loss {
   at::Tensor gradient(const at::Tensor& output, const at::Tensor& targets) const override;
   at::Tensor envelope_gradient(const at::Tensor& output, const at::Tensor& targets, double smoothing) const override;
   at::Tensor implicit_gradient(const at::Tensor& output, const at::Tensor& targets, const at::Tensor& k) const override;
+  at::Tensor record_values(const at::Tensor& output, const at::Tensor& targets) const override;
+  at::Tensor hessian_product(const at::Tensor& output, const at::Tensor& change) const override;
+  double largest_curvature() const override { return 1; }
 };
+
+/// [N, C] as `like`: 1 in the column of each record's class, 0 elsewhere.
+at::Tensor one_hot(const at::Tensor& classes, const at::Tensor& like);
 
 }  // namespace proxprop::lab

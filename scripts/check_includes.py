@@ -19,10 +19,11 @@ MAY_USE = {
     "lab": set(),                 # the public headers of the core
     "lab/verify": {"lab"},
     "lab/spectrum": set(),
+    "lab/batch": {"lab", "lab/spectrum"},
     "src/torch_library": {"src/autograd"},
     "train/data": set(),
     "train/records": {"train"},   # the events and the configuration
-    "train": {"train/data", "train/records", "lab"},
+    "train": {"train/data", "train/records", "lab", "lab/batch", "lab/spectrum"},
     "benchmarks": set(),
     "reproduce": {"train", "train/data", "train/records", "benchmarks"},
     "app": {"train", "train/data", "train/records", "reproduce", "benchmarks", "lab", "lab/verify", "lab/spectrum"},

@@ -9,6 +9,7 @@
 #include "train/optimizer.h"
 #include "train/records/config_json.h"
 #include "train/schedule.h"
+#include "train/whole_step.h"
 
 #include <nlohmann/json.hpp>
 
@@ -26,35 +27,43 @@ void check_range(const std::string& key, int64_t value, int64_t least, int64_t m
   require<ConfigError>(value <= most, key, " must be at most ", most, ", got ", value);
 }
 
-bool has_dropout(const ModelConfig& model) {
+template <class Spec>
+bool has_layer(const ModelConfig& model) {
   for (const std::string& text : model.layers) {
-    if (std::holds_alternative<DropoutSpec>(parse_layer(text, "model.layers")))
+    if (std::holds_alternative<Spec>(parse_layer(text, "model.layers")))
       return true;
   }
   return false;
 }
 
+bool has_dropout(const ModelConfig& model) {
+  return has_layer<DropoutSpec>(model);
+}
+
+// A method that compares values of the loss at several points of one step, or its gradients.
+void check_one_function(const std::string& who, const ModelConfig& model) {
+  require<ConfigError>(
+      !has_dropout(model), who,
+      " needs a model without dropout: it compares values of the loss, and dropout makes each of them random");
+  require<ConfigError>(
+      !has_layer<BatchNormSpec>(model), who,
+      " needs a model without batch_norm: a step passes over the records several times, in parts of "
+      "train.batch_size, and each pass would move its averages");
+}
+
 // L-BFGS fits one fixed function along one line: its line search compares values of the loss, and its curvature pairs
 // compare gradients, at different points.
-void check_lbfgs(const Config& config, int64_t train_records) {
+void check_lbfgs(const Config& config) {
   require<ConfigError>(
       config.method.name == "backprop",
       "optimizer.name = lbfgs needs method.name = backprop: its line search and its curvature estimate are "
       "sound only for the gradient of the loss, and a proximal direction is not one");
   require<ConfigError>(
-      config.train.batch_size >= train_records,
-      "optimizer.name = lbfgs needs full batches: with mini-batches the loss changes from one step to the "
-      "next, and its line search compares values of different functions; set train.batch_size to at least ",
-      train_records, ", the number of training records, got ", config.train.batch_size);
-  require<ConfigError>(
       config.train.on_nonfinite == "stop",
       "optimizer.name = lbfgs needs train.on_nonfinite = stop: one of its steps "
       "evaluates the loss at several points and cannot be left out as a whole, got ",
       config.train.on_nonfinite);
-  require<ConfigError>(
-      !has_dropout(config.model),
-      "optimizer.name = lbfgs needs a model without dropout: its line search compares values of the loss, "
-      "and dropout makes each of them random");
+  check_one_function("optimizer.name = lbfgs", config.model);
 }
 
 void check_train(const TrainConfig& train) {
@@ -89,7 +98,10 @@ void check_config(const Config& config, int64_t train_records) {
       " takes none that it can see; use exact or cg");
   require<ConfigError>(train_records >= 1, "there are no training records");
   if (config.optimizer.name == "lbfgs")
-    check_lbfgs(config, train_records);
+    check_lbfgs(config);
+  check_whole_step(config);
+  if (config.method.name == "hessian_free" || config.method.name == "sfo")
+    check_one_function("method.name = " + config.method.name, config.model);
 }
 
 void check_batches(const std::vector<ModelLayer>& layers, int64_t batch_size, int64_t train_records) {

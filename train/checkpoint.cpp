@@ -36,6 +36,7 @@ Json state_to_json(const Checkpoint& checkpoint) {
       {"lr_factor", checkpoint.lr_factor},
       {"refused_in_a_row", checkpoint.refused_in_a_row},
       {"seconds", checkpoint.seconds},
+      {"evaluations", checkpoint.evaluations},
       {"train_records", checkpoint.train_records},
       {"rates", rates_to_json(checkpoint.rates)},
       {"best_epoch", checkpoint.best.epoch},
@@ -57,6 +58,8 @@ void state_from_json(const Json& json, Checkpoint& checkpoint) {
     checkpoint.refused_in_a_row = integer("refused_in_a_row");
   }
   checkpoint.seconds = json.at("seconds").get<double>();
+  if (json.contains("evaluations"))  // older ones do not count them
+    checkpoint.evaluations = json.at("evaluations").get<double>();
   checkpoint.train_records = integer("train_records");
   if (const auto rates = json.find("rates"); rates != json.end())
     checkpoint.rates = rates_from_json(*rates);

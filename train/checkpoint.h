@@ -26,7 +26,7 @@ struct BestEpoch {
 /// Everything that a run needs to go on as if it had never stopped.
 struct Checkpoint {
   TensorMap model;       ///< parameters and buffers by name
-  TensorMap optimizer;   ///< by parameter name, see optimizer_state
+  TensorMap optimizer;   ///< by parameter name, see optimizer_state; or the state of a WholeStep in its place
   TensorMap solvers;     ///< what the layers' solvers keep from step to step, see solver_states
   TensorMap generators;  ///< states of the random number generators: "cpu", and "cuda" on a GPU
   Sampler::State sampler;
@@ -36,6 +36,7 @@ struct Checkpoint {
   double lr_factor = 1;          ///< see NonfiniteGuard::State
   int64_t refused_in_a_row = 0;  ///< likewise
   double seconds = 0;            ///< training time so far
+  double evaluations = 0;        ///< gradient evaluations so far, see EpochEvent
   BestEpoch best;
   int64_t train_records = 0;
   Rates rates;  ///< that the routes were planned by

@@ -31,8 +31,9 @@ struct ModelConfig {
 
 /// [method]
 struct MethodConfig {
-  /// backprop | exact | cg | amortized | running_gram | released-exact | released-cg | lab | and the relatives below:
-  /// foof | isaac | kfac | locoprop_s
+  /// backprop | exact | cg | amortized | running_gram | released-exact | released-cg | lab, and the relatives below:
+  /// foof | isaac | kfac | locoprop_s, and those that take whole steps (train/whole_step.h): hessian_free | sfo | mac |
+  /// admm
   std::string name = "exact";
   double tau_theta = 0.05;  ///< proximal step size of eq. 11
   int64_t cg_iterations = 3;
@@ -70,6 +71,28 @@ struct MethodConfig {
   double locoprop_gamma = 1.0;  ///< gamma: activation learning rate, which sets the targets
   double locoprop_eta = 1.0;    ///< eta: weight 1 / (2 eta) of the regularizer |W - W_0|^2
   double locoprop_lr = 0.01;    ///< learning rate of the local iterations
+  // hessian_free: Martens (ICML 2010), Martens and Sutskever (2012); see lab/batch/hessian_free.h.
+  int64_t hf_gradient_batch = 0;   ///< records behind a step's gradient and losses; 0: all training records
+  int64_t hf_curvature_batch = 0;  ///< those of them behind the Gauss-Newton products; 0: all of them
+  double hf_lambda = 1.0;          ///< damping of the first step
+  double hf_zeta = 0.95;           ///< decay of the last solution, from which CG starts
+  int64_t hf_cg_iterations = 250;  ///< at most so many
+  double hf_epsilon = 5e-4;        ///< relative progress per iteration at which CG stops
+  // sfo: Sohl-Dickstein, Poole and Ganguli (ICML 2014); see lab/batch/sum_of_functions.h.
+  int64_t sfo_max_history_terms = 10;   ///< secant pairs kept for each function (batch)
+  double sfo_max_gradient_noise = 1.0;  ///< standard error over the norm of the mean gradient that lets one more in
+  double sfo_hessian_init = 1e6;        ///< Hessian of the first functions, times the identity
+  int64_t sfo_init_subf = 2;            ///< functions that are active in the beginning
+  // mac: Carreira-Perpinan and Wang (AISTATS 2014); see lab/batch/auxiliary_coordinates.h.
+  double mac_mu = 1.0;             ///< penalty of the first iteration
+  double mac_growth = 1.1;         ///< factor on mu from one iteration to the next; 1: it stays
+  int64_t mac_steps = 1;           ///< Gauss-Newton steps of each half iteration
+  int64_t mac_cg_iterations = 10;  ///< conjugate gradient iterations of each of them
+  // admm: Taylor et al. (ICML 2016); see lab/batch/admm.h.
+  double admm_beta = 1.0;                   ///< penalty of |z - W a|^2
+  double admm_gamma = 10.0;                 ///< penalty of |a - h(z)|^2
+  int64_t admm_warm_up = 10;                ///< iterations before the multiplier is updated
+  std::string admm_loss = "cross_entropy";  ///< cross_entropy | hinge (the paper's) | squared
 };
 
 /// [optimizer]; names and formulas are torch.optim's
@@ -107,6 +130,8 @@ struct ScheduleConfig {
 /// [train]
 struct TrainConfig {
   int64_t epochs = 10;
+  /// Records per step; where a method's step is over more of them (train/whole_step.h), records per forward and
+  /// backward pass.
   int64_t batch_size = 500;
   int64_t max_steps = 0;          ///< stop after so many steps; 0: no limit
   uint64_t seed = 0;              ///< initialisation, shuffling, everything

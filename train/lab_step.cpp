@@ -2,6 +2,7 @@
 
 #include "train/errors.h"
 #include "train/method.h"
+#include "train/method_error.h"
 
 #include "lab/a_rules.h"
 #include "lab/energy_record.h"
@@ -54,14 +55,6 @@ std::shared_ptr<const lab::ThetaRule> theta_rule(const MethodConfig& method) {
   return std::make_shared<lab::ExplicitTheta>();
 }
 
-lab::Network network_of(torch::nn::Sequential model) {
-  try {
-    return lab::Network(std::move(model));
-  } catch (const c10::Error& error) {
-    throw ConfigError(std::string("method.name = lab: ") + error.what_without_backtrace());
-  }
-}
-
 std::vector<double> one_per_layer(const char* key, std::vector<double> weights, int64_t hidden_layers) {
   if (weights.size() == 1)
     weights.assign(hidden_layers, weights.front());
@@ -76,7 +69,7 @@ std::vector<double> one_per_layer(const char* key, std::vector<double> weights, 
 }  // namespace
 
 LabStep::LabStep(torch::nn::Sequential model, const MethodConfig& method)
-    : network_(network_of(std::move(model))),
+    : network_(for_method(method, [&] { return lab::Network(std::move(model)); })),
       rules_{z_rule(method.step_z), a_rule(method.step_a), last_rule(method.step_last), theta_rule(method)},
       penalties_{
           one_per_layer("penalty_rho", method.penalty_rho, network_.hidden_count()),

@@ -2,6 +2,7 @@
 
 #include "train/errors.h"
 #include "train/rules/make_rule.h"
+#include "train/whole_step.h"
 
 #include <cmath>
 #include <string>
@@ -29,7 +30,7 @@ Scaling to_scaling(const std::string& name) {
 
 // explicit, or the name of a solver.
 std::string parameter_step(const MethodConfig& method) {
-  if (method.name == "backprop" || has_rule(method))
+  if (method.name == "backprop" || has_rule(method) || takes_whole_steps(method))
     return "explicit";  // layers that follow a rule are their own
   if (method.name == "exact" || method.name == "cg" || method.name == "amortized" || method.name == "running_gram" ||
       method.name == "foof")
@@ -37,8 +38,7 @@ std::string parameter_step(const MethodConfig& method) {
   require<ConfigError>(
       method.name == "lab",
       "method.name must be backprop, exact, cg, amortized, running_gram, released-exact, released-cg, lab, foof, "
-      "isaac, "
-      "kfac or locoprop_s, got '",
+      "isaac, kfac, locoprop_s, hessian_free, sfo, mac or admm, got '",
       method.name, "'");
   const std::string& step = method.step_theta;
   require<ConfigError>(

@@ -35,11 +35,12 @@ struct RunStart {
 };
 
 struct StepEvent {
-  int64_t step = 0;    ///< optimizer steps done, from 1
-  double epoch = 0;    ///< fractional
-  double loss = 0;     ///< of the batch, before the step; NaN or infinite only where the step was not taken
-  double seconds = 0;  ///< training time so far (evaluation not counted), over all resumptions
-  double lr = 0;       ///< 0 where the step was not taken (train.on_nonfinite)
+  int64_t step = 0;        ///< optimizer steps done, from 1
+  double epoch = 0;        ///< fractional
+  double loss = 0;         ///< of the batch, before the step; NaN or infinite only where the step was not taken
+  double seconds = 0;      ///< training time so far (evaluation not counted), over all resumptions
+  double lr = 0;           ///< 0 where the step was not taken (train.on_nonfinite, or a line search that found nothing)
+  double evaluations = 0;  ///< gradient evaluations so far, see EpochEvent
 };
 
 struct EpochEvent {
@@ -51,6 +52,10 @@ struct EpochEvent {
   double validation_loss = 0, validation_accuracy = 0;  ///< NaN where there is no validation set
   double test_loss = 0, test_accuracy = 0;
   double lr = 0;
+  /// Gradient evaluations so far, in passes over the training set: a forward and backward pass of as many records as
+  /// there are counts 1, a forward pass alone 1/3 (one of three products per layer), a Gauss-Newton product 4/3. Gram
+  /// matrices, factors and closed forms are not counted: seconds show them.
+  double evaluations = 0;
 };
 
 /// E of the paper's eq. 3 around the update of one block of variables, in the order of the algorithm; method `lab` with

@@ -5,6 +5,7 @@
 #include "train/method.h"
 #include "train/model.h"
 #include "train/training_run.h"
+#include "train/whole_step.h"
 
 namespace proxprop::train {
 
@@ -44,8 +45,11 @@ std::vector<LayerPlan> plan_layers(
   convert(*model, at::kCPU, select_dtype(config.train.dtype));
   check_lab_settings(config);
   if (config.method.name == "lab")
-    LabStep(model, config.method);  // whether it can be built
-  return plan_model(model, layers, config.train.batch_size);
+    LabStep(model, config.method);                          // whether it can be built
+  make_whole_step(config, model, config.train.batch_size);  // likewise
+  std::vector<LayerPlan> plan = plan_model(model, layers, config.train.batch_size);
+  tell_whole_steps(config.method, plan);
+  return plan;
 }
 
 }  // namespace proxprop::train

@@ -2,6 +2,7 @@
 
 #include "train/calibration.h"
 #include "train/check_config.h"
+#include "train/chunked_loss.h"
 #include "train/data/batch.h"
 #include "train/data/normalization.h"
 #include "train/errors.h"
@@ -79,16 +80,19 @@ TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const Tra
       model_(seeded_model(layers_, config, device_, dtype_)),
       lab_(config.method.name == "lab" ? std::optional<LabStep>(std::in_place, model_, config.method) : std::nullopt),
       fisher_pass_(model_),
+      whole_step_(make_whole_step(config, model_, data_.train.records())),
       guard_(model_, nonfinite_policy(config.train.on_nonfinite), device_.is_cuda()),
       optimizer_(make_optimizer(config.optimizer, *model_)),
-      sampler_(data_.train.records(), config.train.batch_size, config.train.seed),
+      sampler_(data_.train.records(), records_per_step(config, data_.train.records()), config.train.seed),
       schedule_(config.schedule, sampler_.batches_per_epoch(), config.train.epochs),
       save_interval_(save_interval(config.train.save_every, sampler_.batches_per_epoch())),
       log_(device_.is_cuda()) {
   check_batches(layers_, config.train.batch_size, data_.train.records());
   replicas_.check_model(layers_);
   require<ConfigError>(
-      replicas_.alone() || !lab_, "method.name = lab trains on one rank alone; there are ", replicas_.size());
+      replicas_.alone() || !(lab_ || whole_step_), "method.name = ", config.method.name,
+      " trains on one rank alone; there are ", replicas_.size());
+  const int64_t batch_size = records_per_step(config, data_.train.records());
   require<ConfigError>(
       replicas_.alone() || !has_rule(config.method), "method.name = ", config.method.name,
       " trains on one rank alone: averages of the ranks' directions are not its direction; there are ",
@@ -96,8 +100,8 @@ TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const Tra
   if (config.optimizer.name == "entropy_sgd")
     check_entropy_sgd();
   require<ConfigError>(
-      smallest_batch(data_.train.records(), config.train.batch_size) >= replicas_.size(), "a batch of ",
-      smallest_batch(data_.train.records(), config.train.batch_size), " records leaves some of ", replicas_.size(),
+      smallest_batch(data_.train.records(), batch_size) >= replicas_.size(), "a batch of ",
+      smallest_batch(data_.train.records(), batch_size), " records leaves some of ", replicas_.size(),
       " ranks without one; choose another train.batch_size or train_size");
   replicas_.join(*model_);
   bytes_before_ = replicas_.bytes_sent();
@@ -137,6 +141,7 @@ void TrainingRun::announce_start() {
   start.first_step = step_;
   start.resumed = resumed_;
   start.plan = plan_model(model_, layers_, std::min(config_.train.batch_size, data_.train.records()));
+  tell_whole_steps(config_.method, start.plan);
   if (rates_in_use().measured)
     start.rates = named_rates(rates_in_use());
   for (Observer* observer : options_.observers)
@@ -159,10 +164,12 @@ bool TrainingRun::stop_requested() const {
 
 void TrainingRun::step() {
   stopwatch_.start();
-  const double lr = config_.optimizer.lr * schedule_.factor(step_) * guard_.state().lr_factor;
+  const double lr = learning_rate_after(step_);
   set_learning_rate(*optimizer_, lr);
-  const Step step = take_step(next_batch(), lr);
+  const Batch batch = next_batch();
+  const Step step = take_step(batch, lr);
   ++step_;
+  evaluations_ += step.evaluations * static_cast<double>(batch.records) / static_cast<double>(data_.train.records());
   saved_ = false;
   stopwatch_.stop();
 
@@ -171,6 +178,7 @@ void TrainingRun::step() {
   event.epoch = static_cast<double>(step_) / static_cast<double>(sampler_.batches_per_epoch());
   event.seconds = stopwatch_.seconds();
   event.lr = step.taken ? lr : 0;
+  event.evaluations = evaluations_;
   log_.add(event, step.loss);
   if (log_.flush_due() || !energies_.empty() || !residuals_.empty())
     tell_steps();
@@ -178,21 +186,38 @@ void TrainingRun::step() {
   tell_residuals(event);
 }
 
+// 1 where no optimizer takes the step.
+double TrainingRun::learning_rate_after(int64_t step) const {
+  return whole_step_ ? 1 : config_.optimizer.lr * schedule_.factor(step) * guard_.state().lr_factor;
+}
+
 // This rank's share of the next batch.
 TrainingRun::Batch TrainingRun::next_batch() {
-  const at::Tensor records = sampler_.next();
+  at::Tensor records = sampler_.next();
+  if (keeps_order(config_))
+    records = std::get<0>(records.sort());
+  if (whole_step_)
+    records = whole_step_->choose_records().value_or(records);
   const auto [begin, end] = replicas_.share(records.numel());
   auto [input, labels] = to_batch(data_.train, records.slice(0, begin, end), dtype_, device_);
-  return {std::move(input), std::move(labels), replicas_.weight(records.numel())};
+  return {std::move(input), std::move(labels), replicas_.weight(records.numel()), records.numel()};
 }
 
 TrainingRun::Step TrainingRun::take_step(const Batch& batch, double lr) {
+  if (whole_step_) {
+    const StepOutcome outcome = whole_step_->take(batch.input, batch.labels);
+    return {outcome.loss, outcome.taken, outcome.evaluations};
+  }
+  double evaluations = 0;
   const auto evaluate_directions = [&] {
+    ++evaluations;
     optimizer_->zero_grad();
     return directions(batch, lr);
   };
-  if (config_.optimizer.name == "lbfgs")  // one step of it takes several evaluations
-    return {optimizer_->step(evaluate_directions)};
+  if (config_.optimizer.name == "lbfgs") {  // one step of it takes several evaluations
+    const at::Tensor loss = optimizer_->step(evaluate_directions);
+    return {loss, true, evaluations};
+  }
   guard_.before_forward();
   const at::Tensor loss = evaluate_directions();
   if (!guard_.finite(loss)) {
@@ -201,13 +226,18 @@ TrainingRun::Step TrainingRun::take_step(const Batch& batch, double lr) {
   }
   optimizer_->step();
   guard_.taken();
-  return {loss};
+  return {loss, true, evaluations + fisher_pass_.evaluations()};
 }
 
 // Leaves in `.grad` what the optimizer is to take; returns the loss.
 at::Tensor TrainingRun::directions(const Batch& batch, double lr) {
   if (!lab_) {
     const bool check = residual_check_ && step_ % config_.train.check_residuals == 0;
+    if (batch.input.size(0) > config_.train.batch_size) {
+      at::Tensor loss = ChunkedLoss(model_, batch.input, batch.labels, config_.train.batch_size).backward(batch.weight);
+      stop_agreed_ = replicas_.synchronize(loss, options_.stop != nullptr && *options_.stop);
+      return loss;
+    }
     const at::Tensor output = check ? residual_check_->forward(batch.input) : model_->forward(batch.input);
     at::Tensor loss = torch::nn::functional::cross_entropy(output, batch.labels);
     if (!replicas_.alone())
@@ -318,7 +348,8 @@ void TrainingRun::tell_epoch(const Evaluation& train, const Evaluation& validati
   event.validation_accuracy = validation.accuracy;
   event.test_loss = test.loss;
   event.test_accuracy = test.accuracy;
-  event.lr = config_.optimizer.lr * schedule_.factor(std::max<int64_t>(step_ - 1, 0)) * guard_.state().lr_factor;
+  event.lr = learning_rate_after(std::max<int64_t>(step_ - 1, 0));
+  event.evaluations = evaluations_;
   for (Observer* observer : options_.observers)
     observer->on_epoch(event);
 }

@@ -14,6 +14,7 @@
 #include "train/step_log.h"
 #include "train/stopwatch.h"
 #include "train/trainer.h"
+#include "train/whole_step.h"
 
 #include <torch/optim/optimizer.h>
 
@@ -57,15 +58,18 @@ class TrainingRun {
   void tell_steps();
   struct Batch {
     at::Tensor input, labels;
-    double weight;  ///< of its loss in the mean over the ranks
+    double weight;    ///< of its loss in the mean over the ranks
+    int64_t records;  ///< of all ranks
   };
   struct Step {
     at::Tensor loss;
     bool taken = true;
+    double evaluations = 1;  ///< of the gradient, over the batch
   };
   Batch next_batch();
   Step take_step(const Batch& batch, double lr);
   at::Tensor directions(const Batch& batch, double lr);
+  double learning_rate_after(int64_t step) const;
   void tell_energies(const StepEvent& step);
   void tell_residuals(const StepEvent& step);
   void check_finite(const StepEvent& step) const;
@@ -87,6 +91,7 @@ class TrainingRun {
   torch::nn::Sequential model_;
   std::optional<LabStep> lab_;
   FisherPass fisher_pass_;
+  std::unique_ptr<WholeStep> whole_step_;  // null: an optimizer takes the step
   NonfiniteGuard guard_;
   std::optional<ResidualCheck> residual_check_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
@@ -95,6 +100,7 @@ class TrainingRun {
   int64_t save_interval_;  // in steps; 0: never in between
 
   int64_t step_ = 0;
+  double evaluations_ = 0;  // of the gradient, in passes over the training set
   int64_t evaluated_epoch_ = -1;
   int64_t evaluated_step_ = -1;
   bool resumed_ = false;

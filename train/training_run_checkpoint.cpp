@@ -60,7 +60,7 @@ void TrainingRun::save_weights() const {
 Checkpoint TrainingRun::capture() const {
   Checkpoint checkpoint;
   checkpoint.model = model_state(*model_);
-  checkpoint.optimizer = optimizer_state(*optimizer_, *model_);
+  checkpoint.optimizer = whole_step_ ? whole_step_->state() : optimizer_state(*optimizer_, *model_);
   checkpoint.solvers = solver_states(*model_);
   for (auto& [name, generator] : generators(device_)) {
     const std::lock_guard lock(generator.mutex());
@@ -73,6 +73,7 @@ Checkpoint TrainingRun::capture() const {
   checkpoint.lr_factor = guard_.state().lr_factor;
   checkpoint.refused_in_a_row = guard_.state().refused_in_a_row;
   checkpoint.seconds = stopwatch_.seconds();
+  checkpoint.evaluations = evaluations_;
   checkpoint.best = best_;
   checkpoint.train_records = data_.train.records();
   checkpoint.rates = rates_in_use();
@@ -93,7 +94,10 @@ void TrainingRun::resume() {
 
 void TrainingRun::restore(const Checkpoint& checkpoint) {
   load_model_state(*model_, checkpoint.model);
-  restore_optimizer_state(*optimizer_, *model_, checkpoint.optimizer);
+  if (whole_step_)
+    whole_step_->restore(checkpoint.optimizer);
+  else
+    restore_optimizer_state(*optimizer_, *model_, checkpoint.optimizer);
   restore_solver_states(*model_, checkpoint.solvers, device_);
   use_rates(checkpoint.rates);  // not those of another machine, or of another day: the plan decides the last bits
   for (auto& [name, generator] : generators(device_)) {
@@ -106,6 +110,7 @@ void TrainingRun::restore(const Checkpoint& checkpoint) {
   guard_.restore({checkpoint.lr_factor, checkpoint.refused_in_a_row});
   sampler_.restore(checkpoint.sampler);
   step_ = first_step_ = checkpoint.step;
+  evaluations_ = checkpoint.evaluations;
   evaluated_epoch_ = checkpoint.evaluated_epoch;
   evaluated_step_ = std::max(checkpoint.evaluated_step, evaluated_epoch_ * sampler_.batches_per_epoch());
   best_ = checkpoint.best;

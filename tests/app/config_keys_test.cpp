@@ -100,7 +100,7 @@ TEST(ValueFromText, SaysWhatTheKeyTakes) {
   EXPECT_EQ(
       complaint("method.name", "exat"),
       "must be one of backprop, exact, cg, amortized, running_gram, released-exact, released-cg, lab, foof, isaac, "
-      "kfac, locoprop_s, not 'exat' (did you mean exact?)");
+      "kfac, locoprop_s, hessian_free, sfo, mac, admm, not 'exat' (did you mean exact?)");
   EXPECT_EQ(complaint("method.name", "cg5"), "");
   EXPECT_EQ(complaint("method.step_theta", "cg5"), "");
   EXPECT_EQ(complaint("method.step_theta", "lab"), "must be one of explicit, exact, cg, not 'lab'");

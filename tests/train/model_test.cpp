@@ -206,8 +206,7 @@ TEST(Model, MistakesInTheMethodAreNamed) {
   EXPECT_EQ(
       complaint_of([](MethodConfig& config) { config.name = "cg3"; }),
       "method.name must be backprop, exact, cg, amortized, running_gram, released-exact, released-cg, lab, foof, "
-      "isaac, "
-      "kfac or locoprop_s, got 'cg3'");
+      "isaac, kfac, locoprop_s, hessian_free, sfo, mac or admm, got 'cg3'");
   EXPECT_EQ(
       complaint_of([](MethodConfig& config) { config.tau_theta = 0; }), "method.tau_theta must be positive, got 0");
   EXPECT_EQ(

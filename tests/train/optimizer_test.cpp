@@ -6,6 +6,9 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cmath>
+#include <functional>
+
 namespace proxprop::train {
 namespace {
 
@@ -167,11 +170,76 @@ TEST(Optimizer, LbfgsIsRefusedWhereItIsNotSound) {
   const auto complaint = [&] { return message_of<ConfigError>([&] { check_config(config, 90); }); };
   EXPECT_NE(complaint().find("needs method.name = backprop"), std::string::npos);
   config.method.name = "backprop";
-  EXPECT_NE(complaint().find("needs full batches"), std::string::npos);
-  config.train.batch_size = 90;
   EXPECT_EQ(complaint(), "");
   config.model.layers = {"flatten", "dropout", "linear 3"};
   EXPECT_NE(complaint().find("without dropout"), std::string::npos);
+  config.model.layers = {"flatten", "batch_norm", "linear 3"};
+  EXPECT_NE(complaint().find("without batch_norm"), std::string::npos);
+}
+
+// What torch's L-BFGS can be asked for: a step of it ends where the loss changes by less than 1e-9.
+constexpr double kExcess = 1e-7;
+
+// x as the one parameter of a module, moved by the configured L-BFGS; returns the steps (of up to 20 iterations) that
+// it takes until the function is within kExcess of its minimum.
+int lbfgs_steps(at::Tensor x, const std::function<at::Tensor(const at::Tensor&)>& function, double minimum) {
+  torch::nn::Module module;
+  module.register_parameter("x", x);
+  const auto optimizer = make_optimizer(named("lbfgs"), module);
+  int steps = 0;
+  for (double before = function(x).item<double>(); before > minimum + kExcess && steps < 20; ++steps) {
+    optimizer->step([&] {
+      optimizer->zero_grad();
+      at::Tensor value = function(x);
+      value.backward();
+      return value;
+    });
+    const double after = function(x).item<double>();
+    EXPECT_LE(after, before);  // the Wolfe conditions
+    before = after;
+  }
+  return steps;
+}
+
+TEST(Optimizer, LbfgsSolvesAQuadraticInAboutAsManyIterationsAsUnknowns) {
+  torch::manual_seed(2);
+  const at::Tensor root = torch::randn({12, 10}, torch::kDouble);
+  const at::Tensor matrix = at::mm(root.t(), root), right = torch::randn({10}, torch::kDouble);
+  at::Tensor x = torch::zeros({10}, torch::kDouble).requires_grad_();
+  const auto quadratic = [&](const at::Tensor& at) { return at::dot(at, at::mv(matrix, at)) / 2 - at::dot(right, at); };
+  const double minimum = quadratic(at::linalg_solve(matrix, right)).item<double>();
+  EXPECT_LE(lbfgs_steps(x, quadratic, minimum), 5);
+}
+
+TEST(Optimizer, LbfgsFollowsRosenbrocksValleyToItsMinimum) {
+  at::Tensor x = torch::tensor({-1.2, 1.0}, torch::kDouble).requires_grad_();
+  const auto rosenbrock = [](const at::Tensor& at) {
+    return 100 * (at[1] - at[0].square()).square() + (1 - at[0]).square();
+  };
+  EXPECT_LT(lbfgs_steps(x, rosenbrock, 0), 20);
+  EXPECT_LT((x - 1).norm().item<double>(), std::sqrt(2 * kExcess / 0.399));  // the smaller curvature at the minimum
+}
+
+// A step is over all records, train.batch_size of them at a time, in their own order.
+TEST(Optimizer, LbfgsStepsOverAllRecordsWhateverTheBatchSize) {
+  Config config = small_config();
+  config.optimizer = named("lbfgs");
+  config.method.name = "backprop";
+  config.train.dtype = "float64";
+  config.train.epochs = 4;
+  std::vector<std::vector<StepEvent>> runs;
+  for (const int64_t batch_size : {90, 16, 1000}) {
+    config.train.batch_size = batch_size;
+    Recorder recorder;
+    train(config, banded_dataset(), options_for(recorder));
+    ASSERT_EQ(recorder.steps.size(), 4u);
+    EXPECT_LT(recorder.epochs.back().train_loss, 0.1 * recorder.epochs.front().train_loss);
+    EXPECT_GT(recorder.steps.front().evaluations, 1);
+    EXPECT_LE(recorder.steps.front().evaluations, 26);  // torch's max_eval, and the last line search beyond it
+    runs.push_back(recorder.steps);
+  }
+  EXPECT_NEAR(runs[1][1].loss, runs[0][1].loss, 1e-6 * runs[0][1].loss);
+  EXPECT_EQ(runs[2][1].loss, runs[0][1].loss);
 }
 
 }  // namespace

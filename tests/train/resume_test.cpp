@@ -60,6 +60,7 @@ void expect_identical(const Trace& a, const Trace& b, const std::string& what) {
     EXPECT_EQ(a.steps[i].step, b.steps[i].step) << what;
     EXPECT_TRUE(same_bits(a.steps[i].loss, b.steps[i].loss)) << what << ", loss of step " << i + 1;
     EXPECT_TRUE(same_bits(a.steps[i].lr, b.steps[i].lr)) << what;
+    EXPECT_TRUE(same_bits(a.steps[i].evaluations, b.steps[i].evaluations)) << what;
   }
   ASSERT_EQ(a.epochs.size(), b.epochs.size()) << what;
   for (size_t i = 0; i < a.epochs.size(); ++i) {
@@ -85,7 +86,6 @@ Config with_optimizer(const std::string& name) {
   if (name == "lbfgs") {
     config.method.name = "backprop";
     config.optimizer.lr = 1;
-    config.train.batch_size = 90;
     config.train.epochs = 5;
   }
   return config;
@@ -127,6 +127,25 @@ Config config_for_kept_state() {
   config.model.hidden.clear();
   config.model.layers = {"conv 1 8 padding=4", "relu", "max_pool 3", "flatten", "linear 10", "tanh"};
   return config;
+}
+
+TEST(Resume, IsBitIdenticalWithMethodsThatTakeWholeSteps) {
+  const Dataset dataset = banded_dataset();
+  Config config = small_config();
+  config.train.epochs = 5;
+  config.optimizer = {};
+  config.method.hf_curvature_batch = 30;
+  for (const std::string method : {"hessian_free", "sfo", "mac", "admm"}) {
+    config.method.name = method;
+    for (const int64_t gradient_batch : {0, 40}) {
+      config.method.hf_gradient_batch = gradient_batch;
+      for (const std::string dtype : {"float32", "float64"}) {
+        config.train.dtype = dtype;
+        const auto what = method + " " + dtype + " " + std::to_string(gradient_batch);
+        expect_identical(run(config, dataset, {}), run(config, dataset, {1, 3}), what);
+      }
+    }
+  }
 }
 
 TEST(Resume, CheckpointsHoldWhatSolversKeep) {

@@ -29,6 +29,9 @@ RunSummary summary_of(const RunRecord& run, double baseline_loss) {
   const bool begun = !metrics.epochs.empty();
   summary.epochs = begun ? metrics.epochs.back().epoch : 0;
   summary.seconds = begun ? metrics.epochs.back().seconds : unknown;
+  // Records from before they were counted say none.
+  const double evaluations = begun ? metrics.epochs.back().evaluations : 0;
+  summary.evaluations = evaluations > 0 || summary.epochs == 0 ? evaluations : unknown;
   summary.final_train_loss = begun ? metrics.epochs.back().train_loss : unknown;
   const EpochEvent* best = best_epoch(metrics.epochs);
   summary.best_validation_accuracy = best ? best->validation_accuracy : unknown;

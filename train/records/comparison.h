@@ -15,6 +15,7 @@ struct RunSummary {
   std::string status;           ///< of RunEnd; "unfinished" where there is none
   int64_t epochs = 0;           ///< done
   double seconds = 0;           ///< training time
+  double evaluations = 0;       ///< gradient evaluations, see EpochEvent
   double final_train_loss = 0;  ///< after the last epoch
   double best_validation_accuracy = 0;
   int64_t best_epoch = 0;        ///< the first with that accuracy; the last epoch where nothing validates

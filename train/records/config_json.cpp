@@ -65,6 +65,24 @@ void visit_members(Section& method, Visit&& visit) {
   visit("locoprop_gamma", method.locoprop_gamma);
   visit("locoprop_eta", method.locoprop_eta);
   visit("locoprop_lr", method.locoprop_lr);
+  visit("hf_gradient_batch", method.hf_gradient_batch);
+  visit("hf_curvature_batch", method.hf_curvature_batch);
+  visit("hf_lambda", method.hf_lambda);
+  visit("hf_zeta", method.hf_zeta);
+  visit("hf_cg_iterations", method.hf_cg_iterations);
+  visit("hf_epsilon", method.hf_epsilon);
+  visit("sfo_max_history_terms", method.sfo_max_history_terms);
+  visit("sfo_max_gradient_noise", method.sfo_max_gradient_noise);
+  visit("sfo_hessian_init", method.sfo_hessian_init);
+  visit("sfo_init_subf", method.sfo_init_subf);
+  visit("mac_mu", method.mac_mu);
+  visit("mac_growth", method.mac_growth);
+  visit("mac_steps", method.mac_steps);
+  visit("mac_cg_iterations", method.mac_cg_iterations);
+  visit("admm_beta", method.admm_beta);
+  visit("admm_gamma", method.admm_gamma);
+  visit("admm_warm_up", method.admm_warm_up);
+  visit("admm_loss", method.admm_loss);
 }
 
 template <Is<OptimizerConfig> Section, class Visit>

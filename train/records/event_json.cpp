@@ -52,6 +52,7 @@ void visit_members(Record& step, Visit&& visit) {
   visit("loss", step.loss);
   visit("seconds", step.seconds);
   visit("lr", step.lr);
+  visit("evaluations", step.evaluations);
 }
 
 template <Is<EnergyEvent> Record, class Visit>
@@ -86,6 +87,7 @@ void visit_members(Record& epoch, Visit&& visit) {
   visit("test_loss", epoch.test_loss);
   visit("test_accuracy", epoch.test_accuracy);
   visit("lr", epoch.lr);
+  visit("evaluations", epoch.evaluations);
 }
 
 template <Is<RunEnd> Record, class Visit>

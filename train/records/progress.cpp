@@ -32,6 +32,10 @@ int stderr_width() {
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+double records_per_step(const RunStart& start) {
+  return static_cast<double>(start.train_records) / static_cast<double>(start.batches_per_epoch);
+}
+
 // "train 0.1234 (96.1 %)"; nothing where there is no such set.
 void add_set(std::string& line, const char* name, double loss, double accuracy) {
   if (std::isnan(loss) && std::isnan(accuracy))
@@ -118,7 +122,7 @@ void Progress::on_step(const StepEvent& step) {
 void Progress::measure_speed(const StepEvent& step) {
   const double seconds = step.seconds - speed_seconds_;
   if (speed_begun_ && seconds > 0) {
-    const auto images = static_cast<double>((step.step - speed_step_) * start_.config.train.batch_size);
+    const double images = static_cast<double>(step.step - speed_step_) * records_per_step(start_);
     images_per_second_ = images_per_second_ > 0 ? 0.7 * images_per_second_ + 0.3 * images / seconds : images / seconds;
   }
   speed_begun_ = true;

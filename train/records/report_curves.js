@@ -67,7 +67,12 @@ function batchNote() {
                     "Of each batch, before its step.";
 }
 
-const xOf = (columns) => (state.x === "seconds" ? columns.seconds : columns.epoch);
+const xOf = (columns) => (state.x === "epochs" ? columns.epoch : columns[state.x]);
+const xTitles = {
+  epochs: "epochs",
+  seconds: "seconds of training",
+  evaluations: "gradient evaluations, in passes over the training set"
+};
 // Labels come from files, and Plotly reads some markup in names.
 const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 const hover = (unit) => "%{y:" + unit + "}<extra>%{fullData.name}</extra>";
@@ -172,8 +177,7 @@ function layout(figure, traces) {
     hoverlabel: {bgcolor: card, bordercolor: styleOf("--line"), font: {color: text, family: styleOf("--sans")}},
     xaxis: {
       ...axis,
-      title:
-          {text: state.x === "seconds" ? "seconds of training" : "epochs", font: {color: muted, size: 12}, standoff: 8},
+      title: {text: xTitles[state.x], font: {color: muted, size: 12}, standoff: 8},
       hoverformat: ".4~g",
       unifiedhovertitle: {text: "epoch %{x}"},
       dtick: top > 0 && top <= 12 ? 1 : undefined
@@ -258,7 +262,10 @@ function chips() {
 
 function controls() {
   chips();
-  segments("x-choice", "x", [["epochs", "Epochs"], ["seconds", "Seconds"]]);
+  const counted = runs.every((run) => run.epochs.evaluations.at(-1) > 0);  // older records do not count
+  segments(
+      "x-choice", "x",
+      [["epochs", "Epochs"], ["seconds", "Seconds"], ...(counted ? [["evaluations", "Evaluations"]] : [])]);
   segments("y-choice", "y", [["log", "Logarithmic"], ["linear", "Linear"]]);
   const validates = recorded("validation_loss"), tests = recorded("test_loss");
   if (!validates) state.set = "test";

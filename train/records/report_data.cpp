@@ -41,6 +41,7 @@ Json epoch_columns(const std::vector<EpochEvent>& epochs) {
   Json columns = Json::object();
   columns["epoch"] = column(epochs, &EpochEvent::epoch);
   columns["seconds"] = column(epochs, &EpochEvent::seconds);
+  columns["evaluations"] = column(epochs, &EpochEvent::evaluations);
   columns["train_loss"] = column(epochs, &EpochEvent::train_loss);
   columns["train_accuracy"] = column(epochs, &EpochEvent::train_accuracy);
   columns["validation_loss"] = column(epochs, &EpochEvent::validation_loss);
@@ -59,6 +60,7 @@ std::vector<StepEvent> averaged(const std::vector<StepEvent>& steps, size_t per_
     for (size_t i = begin; i < begin + count; ++i) {
       mean.epoch += steps[i].epoch / static_cast<double>(count);
       mean.seconds += steps[i].seconds / static_cast<double>(count);
+      mean.evaluations += steps[i].evaluations / static_cast<double>(count);
       mean.loss += steps[i].loss / static_cast<double>(count);
     }
     points.push_back(mean);
@@ -73,6 +75,7 @@ Json batch_columns(const std::vector<StepEvent>& steps) {
   columns["per_point"] = per_point;
   columns["epoch"] = column(points, &StepEvent::epoch);
   columns["seconds"] = column(points, &StepEvent::seconds);
+  columns["evaluations"] = column(points, &StepEvent::evaluations);
   columns["loss"] = column(points, &StepEvent::loss);
   return columns;
 }
@@ -106,6 +109,7 @@ Json summary_json(const RunSummary& summary) {
   Json json = Json::object();
   json["epochs"] = summary.epochs;
   json["seconds"] = number(summary.seconds);
+  json["evaluations"] = number(summary.evaluations);
   json["final_train_loss"] = number(summary.final_train_loss);
   json["best_validation_accuracy"] = number(summary.best_validation_accuracy);
   json["best_epoch"] = summary.best_epoch;

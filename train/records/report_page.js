@@ -154,6 +154,7 @@ function resultsTable() {
       cell: (run) => percent(s(run).test_accuracy),
       best: (run) => s(run).test_accuracy
     },
+    {name: "Gradient evaluations", kind: "number", cell: (run) => or(s(run).evaluations, (v) => v.toPrecision(3))},
     {name: "Seconds per epoch", kind: "number", cell: (run) => or(s(run).seconds_per_epoch, (v) => v.toPrecision(3))},
     {name: "Ratio to " + baseline.label, several: true, kind: "number", cell: (run) => times(s(run).seconds_ratio)},
     {

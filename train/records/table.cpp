@@ -75,6 +75,7 @@ std::vector<Row> all_rows(const std::vector<RunRecord>& runs, const TableOptions
   rows.push_back(row("  after epoch", [](const auto& run) { return std::to_string(run.best_epoch); }));
   rows.push_back(row("  test accuracy there", [](const auto& run) { return percent_text(run.test_accuracy); }));
   rows.push_back({});
+  rows.push_back(row("gradient evaluations", [](const auto& run) { return significant_text(run.evaluations, 4); }));
   rows.push_back(row("seconds per epoch", [](const auto& run) { return significant_text(run.seconds_per_epoch, 4); }));
   rows.push_back(
       row("  ratio to " + printable(baseline.label), [&](const auto& run) { return times(run.seconds_ratio); }));

@@ -21,7 +21,8 @@ FisherPass::FisherPass(torch::nn::Sequential& model) {
   }
 }
 
-void FisherPass::run(const at::Tensor& output) const {
+void FisherPass::run(const at::Tensor& output) {
+  evaluations_ = 0;
   const auto wants = [](const KfacRule* rule) { return rule->wants_fisher_pass(); };
   if (std::none_of(rules_.begin(), rules_.end(), wants))
     return;
@@ -34,6 +35,7 @@ void FisherPass::run(const at::Tensor& output) const {
       parameters_);
   for (KfacRule* rule : rules_)
     rule->set_fisher_pass(false);
+  evaluations_ = 2.0 / 3.0;
 }
 
 }  // namespace proxprop::train

@@ -17,11 +17,14 @@ class FisherPass {
 
   /// To be called between forward and backward of the loss. The graph of `output` is kept. Draws from the default
   /// generator of the output's device.
-  void run(const at::Tensor& output) const;
+  void run(const at::Tensor& output);
+  /// What the last run took, in evaluations of the gradient: two thirds, or nothing.
+  double evaluations() const { return evaluations_; }
 
  private:
   std::vector<KfacRule*> rules_;
   std::vector<at::Tensor> parameters_;
+  double evaluations_ = 0;
 };
 
 }  // namespace proxprop::train

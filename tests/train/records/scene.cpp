@@ -35,14 +35,14 @@ RunStart Play::start() const {
 
 StepEvent Play::step(int64_t step) const {
   const double epoch = static_cast<double>(step) / batches;
-  return {step, epoch, 2 * std::pow(decay, epoch), pace * epoch, 0.1};
+  return {step, epoch, 2 * std::pow(decay, epoch), pace * epoch, 0.1, 2 * epoch};
 }
 
 EpochEvent Play::epoch(int64_t epoch) const {
   const auto time = static_cast<double>(epoch);
   const double loss = 2 * std::pow(decay, time);
-  return {epoch,      epoch * batches,  pace * time, loss, 1 - loss / 3, loss + 0.1, 0.5 + 0.1 * time,
-          loss + 0.2, 0.4 + 0.1 * time, 0.1};
+  return {epoch,      epoch * batches,  pace * time, loss,    1 - loss / 3, loss + 0.1, 0.5 + 0.1 * time,
+          loss + 0.2, 0.4 + 0.1 * time, 0.1,         2 * time};
 }
 
 RunEnd Play::end() const {
