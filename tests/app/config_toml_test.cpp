@@ -60,7 +60,8 @@ TEST(Toml, MistakesAreFoundByLineAndColumn) {
   EXPECT_EQ(
       complaint("[method]\nname = 'exakt'"),
       "a.toml:2:8: method.name must be one of backprop, exact, cg, amortized, running_gram, released-exact, "
-      "released-cg, lab, foof, isaac, kfac, locoprop_s, not 'exakt' (did you mean exact?)");
+      "released-cg, lab, foof, isaac, kfac, locoprop_s, hessian_free, sfo, mac, admm, not 'exakt' (did you mean "
+      "exact?)");
 }
 
 TEST(Toml, SyntaxErrorsAreFoundByLineAndColumn) {

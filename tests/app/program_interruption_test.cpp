@@ -68,7 +68,7 @@ TEST_F(Interruption, AKilledForceLeavesNoMixtureOfTwoComparisons) {
   Process process(
       folder, small({"compare", "-q", "--methods=exact,backprop", "--epochs=1000000", "--force", "--out", path("c")}));
   // The folder held checkpoints before; only those of the new run come with a compare.json that says so.
-  while (process.running() && read_file(path("c/compare.json")).find("1000000") == std::string::npos) {
+  while (process.running() && read_file(path("c/compare.json")).find("\"epochs\": 1000000") == std::string::npos) {
   }
   ASSERT_TRUE(wait_for_checkpoint(process, path("c/exact")));
   process.send(SIGKILL);

@@ -176,7 +176,7 @@ RC_GTEST_PROP(EpochCsv, RowsRoundTrip, ()) {
   std::vector<std::string> fields;
   for (std::string field; std::getline(row, field, ',');)
     fields.push_back(field);
-  RC_ASSERT(fields.size() == 10u);
+  RC_ASSERT(fields.size() == 11u);
   RC_ASSERT(std::stoll(fields[0]) == epoch.epoch);
   RC_ASSERT(std::strtod(fields[3].c_str(), nullptr) == epoch.train_loss);
   RC_ASSERT(fields[5].empty());

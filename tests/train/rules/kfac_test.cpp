@@ -174,7 +174,7 @@ TEST(Kfac, FactorGOfSampledLabelsIsThatOfTheFisherMatrix) {
   torch::manual_seed(8);
   const int64_t records = 100'000;
   torch::nn::Sequential model = kfac_model({3, 4}, {0.3, 0.95, 1, 1, /*sampled=*/true});
-  const FisherPass fisher(model);
+  FisherPass fisher(model);
   const at::Tensor output = model->forward(torch::randn({records, 3}, at::kDouble));
   fisher.run(output);
   torch::nn::functional::cross_entropy(output, torch::zeros({records}, at::kLong)).backward();
@@ -188,7 +188,7 @@ TEST(Kfac, FactorGOfSampledLabelsIsThatOfTheFisherMatrix) {
 TEST(Kfac, TheFisherPassLeavesNoGradientsAndIsLeftOutWhereItIsNotDue) {
   torch::manual_seed(9);
   torch::nn::Sequential model = kfac_model({3, 5, 4}, {0.3, 0.95, 2, 1, /*sampled=*/true});
-  const FisherPass fisher(model);
+  FisherPass fisher(model);
   const at::Tensor input = torch::randn({6, 3}, at::kDouble), labels = torch::randint(0, 4, {6}, at::kLong);
   const auto step = [&] {
     const at::Tensor output = model->forward(input);
