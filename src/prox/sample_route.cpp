@@ -169,13 +169,12 @@ ProximalStep eigenbasis_direction(
     const SampleProblem& problem, const at::Tensor& gram, double beta, const ConjugateGradient& cg) {
   const auto form = eigenbasis(gram);
   const auto dtype = problem.rows.scalar_type();
-  const auto working = problem.exponent == 0 ? dtype : at::kDouble;
-  auto solution = conjugate_gradient_in_eigenbasis(
-      form, beta, batched_product(form.vectors.transpose(1, 2).to(working), problem.rows.to(working)), cg.iterations,
-      cg.tolerance);
+  const auto basis = form.vectors.to(dtype);
+  const auto& rotation = problem.exponent == 0 ? basis : form.vectors;  // in float64 where units differ
+  const auto right_side = batched_product(rotation.transpose(1, 2), problem.rows.to(rotation.scalar_type()));
+  auto solution = conjugate_gradient_in_eigenbasis(form, beta, right_side, cg.iterations, cg.tolerance);
   scale_by_power_of_two(solution.coefficients, problem.exponent);
   const auto coefficients = solution.coefficients.to(dtype);
-  const auto basis = form.vectors.to(dtype);
   ProximalStep step;
   step.summary.iterations = cg.iterations;
   step.summary.status = convergence_status(cg.tolerance, solution.converged);
