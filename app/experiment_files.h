@@ -8,6 +8,9 @@ namespace proxprop::app::experiment_files {
 extern const std::string_view fig2_toml;
 extern const std::string_view fig3_toml;
 extern const std::string_view hessian_toml;
+extern const std::string_view relatives_toml;
+extern const std::string_view relatives_convnet_toml;
+extern const std::string_view relatives_mlp_toml;
 extern const std::string_view released_toml;
 extern const std::string_view table1_toml;
 extern const std::string_view tuning_toml;

@@ -25,13 +25,16 @@ using reproduce::Experiment;
 using reproduce::Shows;
 using train::ConfigError;
 
-constexpr std::array<std::pair<const char*, const std::string_view*>, 6> embedded = {{
+constexpr std::array<std::pair<const char*, const std::string_view*>, 9> embedded = {{
     {"fig2", &experiment_files::fig2_toml},
     {"table1", &experiment_files::table1_toml},
     {"fig3", &experiment_files::fig3_toml},
     {"hessian", &experiment_files::hessian_toml},
     {"released", &experiment_files::released_toml},
     {"tuning", &experiment_files::tuning_toml},
+    {"relatives", &experiment_files::relatives_toml},
+    {"relatives-mlp", &experiment_files::relatives_mlp_toml},
+    {"relatives-convnet", &experiment_files::relatives_convnet_toml},
 }};
 
 ConfigSources sources_of(std::string_view text, const std::string& origin, const ExperimentRequest& request) {

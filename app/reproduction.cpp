@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <optional>
 #include <set>
 #include <thread>
 #include <utility>
@@ -71,8 +72,8 @@ void record_requests(const Reproduction& reproduction) {
     const Experiment& experiment = planned.experiment;
     const ExperimentRequest& request = planned.request;
     reproduce::write_experiment_record(
-        reproduction.out, {experiment.name, request.source, experiment.cells.front().config.train.epochs, planned.seeds,
-                           request.dataset, request.device, request.sets});
+        reproduction.out, {experiment.name, request.source, request.epochs.value_or(0), planned.seeds, request.dataset,
+                           request.device, request.sets});
   }
 }
 
@@ -96,7 +97,8 @@ std::vector<Cell> timed_cells(const PlannedExperiment& planned, const reproduce:
 std::vector<PlannedExperiment> recorded_experiments(const fs::path& out) {
   std::vector<PlannedExperiment> experiments;
   for (const reproduce::ExperimentRecord& record : reproduce::read_experiment_records(out)) {
-    const ExperimentRequest request{record.source, record.epochs, record.dataset, record.device, "", record.sets};
+    const std::optional<int64_t> epochs = record.epochs > 0 ? std::optional(record.epochs) : std::nullopt;
+    const ExperimentRequest request{record.source, epochs, record.dataset, record.device, "", record.sets};
     experiments.push_back({request, record.seeds, read_experiment(request)});
   }
   const std::vector<std::string> known = known_experiments();

@@ -12,7 +12,7 @@ namespace proxprop::reproduce {
 struct ExperimentRecord {
   std::string name;    ///< of the experiment with what is changed in it; also its folder's
   std::string source;  ///< "fig2", or a file
-  int64_t epochs = 0;
+  int64_t epochs = 0;  ///< of every run; 0: those of the file, which may be different ones for each method
   int64_t seeds = 1;
   std::string dataset = {};  ///< empty: the experiment's own; so are the next two
   std::string device = {};

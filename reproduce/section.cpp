@@ -41,6 +41,23 @@ bool same_optimizer(const Experiment& experiment) {
   });
 }
 
+int64_t epochs_of(const Experiment& experiment, const std::string& method) {
+  const auto& cells = experiment.cells;
+  return std::find_if(cells.begin(), cells.end(), [&](const Cell& cell) { return cell.method == method; })
+      ->config.train.epochs;
+}
+
+/// "10 epochs", or where some methods have others "10 epochs (mac: 7, admm: 100)".
+std::string epochs_text(const Experiment& experiment) {
+  const int64_t common = epochs_of(experiment, experiment.methods.front());
+  std::string text = std::to_string(common) + (common == 1 ? " epoch" : " epochs"), others;
+  for (const std::string& method : experiment.methods) {
+    if (const int64_t epochs = epochs_of(experiment, method); epochs != common)
+      others.append(others.empty() ? " (" : ", ").append(method + ": " + std::to_string(epochs));
+  }
+  return others.empty() ? text : text + others + ")";
+}
+
 std::string setting_text(const ExperimentResult& result) {
   const Experiment& experiment = result.experiment;
   const train::Config& config = experiment.cells.front().config;
@@ -50,7 +67,7 @@ std::string setting_text(const ExperimentResult& result) {
                      network_text(config.model) + ", batch " + std::to_string(config.train.batch_size);
   if (same_optimizer(experiment))
     text += ", " + optimizer_text(config.optimizer);
-  return text + ", " + std::to_string(config.train.epochs) + (config.train.epochs == 1 ? " epoch, " : " epochs, ") +
+  return text + ", " + epochs_text(experiment) + ", " +
          (result.seeds == 1 ? "one seed" : std::to_string(result.seeds) + " seeds: mean (lowest .. highest)") +
          ". Every method starts from the same parameters and sees the same batches.";
 }

@@ -1,6 +1,7 @@
 #include "app/commands/reproduce.h"
 
 #include "app/exit_codes.h"
+#include "app/suggest.h"
 #include "app/task_table.h"
 #include "train/records/plotly_path.h"
 
@@ -14,7 +15,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* examples = R"(
 Experiments: fig2, table1, fig3, hessian (the paper's; all: these four), released (the arithmetic of the authors' released
-code beside Fig. 2), tuning, or a file FILE.toml like those in experiments/.
+code beside Fig. 2), tuning, relatives, relatives-mlp, relatives-convnet (methods by other authors beside the proximal step),
+or a file FILE.toml like those in experiments/.
 
 A run lies in OUT/runs and is known by the settings that determine it, whatever its folder is called: run folders of
 `proxprop train` that are moved there are taken over, and one with too few epochs goes on. Each run is a process of its own.
@@ -35,7 +37,7 @@ ReproduceCommand::ReproduceCommand(CLI::App& root)
     : Command(
           root.add_subcommand("reproduce", "the paper's figures and tables: run what is missing, write the report")) {
   app->footer(examples);
-  app->add_option("EXPERIMENT", names_, "fig2, table1, fig3, hessian, all, released, tuning, FILE.toml")
+  app->add_option("EXPERIMENT", names_, join(known_experiments()) + "; all: the first four; or FILE.toml")
       ->type_name(" ");
   app->add_option("--data,--data-dir", data_dir_, "folder with the data sets [$PROXPROP_DATA]")->type_name("DIR");
   app->add_option("--out", out_, "folder for runs, records and report")->type_name("DIR")->capture_default_str();
@@ -90,8 +92,8 @@ int ReproduceCommand::make(const Session& session) const {
 int ReproduceCommand::run(const Session& session) {
   if (report_only_ != names_.empty())
     throw UsageError(
-        report_only_ ? "--report-only takes no experiment: the report is over all that were made in --out"
-                     : "which experiment? fig2, table1, fig3, hessian, all, released, tuning or FILE.toml");
+        report_only_ ? std::string("--report-only takes no experiment: the report is over all that were made in --out")
+                     : "which experiment? " + join(known_experiments()) + ", all or FILE.toml");
   if (!export_.empty() && fs::weakly_canonical(export_) == fs::weakly_canonical(out_))
     throw UsageError("--export needs another folder than --out: it would take the batches out of the runs' records");
   train::plotly_path();  // a report that cannot be written is told now

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <stdexcept>
 
 using namespace proxprop;
 using namespace proxprop::app;
@@ -123,6 +124,28 @@ TEST(Experiments, OfThePaperHaveItsSettings) {
     EXPECT_EQ(paper.train_loss.size(), 9U);
   EXPECT_TRUE(std::isnan(table1.paper[0].train_loss[4]));
   EXPECT_EQ(table1.paper[3].train_loss[3], 3e-4);
+}
+
+int64_t epochs_of(const Experiment& experiment, const std::string& method) {
+  for (const reproduce::Cell& cell : experiment.cells) {
+    if (cell.method == method)
+      return cell.config.train.epochs;
+  }
+  throw std::runtime_error("no method " + method);
+}
+
+TEST(Experiments, OfTheRelativesGiveEveryMethodAsManyRunsAndWholeBatchMethodsTheirOwnEpochs) {
+  for (const auto& [name, runs] : {std::pair("relatives", 6), {"relatives-mlp", 3}, {"relatives-convnet", 3}}) {
+    const Experiment experiment = read_experiment({name});
+    EXPECT_EQ(experiment.shows, reproduce::Shows::tuning);
+    EXPECT_EQ(experiment.cells.size(), experiment.methods.size() * static_cast<size_t>(runs)) << name;
+    for (const char* method : {"backprop-sgd", "exact-nesterov", "kfac-nesterov", "foof-nesterov"})
+      EXPECT_EQ(epochs_of(experiment, method), epochs_of(experiment, "backprop-adam")) << name << " " << method;
+    EXPECT_LT(epochs_of(experiment, "backprop-lbfgs"), epochs_of(experiment, "backprop-adam")) << name;
+    EXPECT_LT(epochs_of(experiment, "hessian_free"), epochs_of(experiment, "backprop-adam")) << name;
+  }
+  EXPECT_EQ(epochs_of(read_experiment({"relatives"}), "admm"), 100);
+  EXPECT_EQ(epochs_of(read_experiment({"relatives", 2}), "admm"), 2) << "--epochs is for every run";
 }
 
 }  // namespace

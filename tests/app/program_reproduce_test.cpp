@@ -167,6 +167,20 @@ TEST_F(Reproduce, TheExportedRecordsGiveTheSamePage) {
   EXPECT_EQ(read_file(path("kept/results.json")), read_file(path("out/results.json")));
 }
 
+TEST_F(Reproduce, AMethodKeepsEpochsOfItsOwnAlsoWhenTheReportIsMadeAgain) {
+  write(
+      "own.toml",
+      "[experiment]\ntitle = \"Own\"\n[compare]\nmethods = [\"backprop\", \"admm\"]\n"
+      "[compare.admm]\ntrain.epochs = 3\n[data]\ntrain_size = 400\n[model]\nhidden = [8]\n"
+      "[train]\nepochs = 1\nbatch_size = 100\nthreads = 1\n");
+  const std::vector<std::string> all = {"reproduce", path("own.toml"), "-q", "--no-time", "--out", path("out")};
+  ASSERT_EQ(run(all).code, 0);
+  const std::string page = read_file(path("out/results.md"));
+  EXPECT_NE(page.find(", 1 epoch (admm: 3), "), std::string::npos) << page;
+  ASSERT_EQ(run({"reproduce", "--report-only", "--out", path("out")}).code, 0);
+  EXPECT_EQ(read_file(path("out/results.md")), page);
+}
+
 TEST_F(Reproduce, MistakesAreOneLine) {
   expect_error(run({"reproduce"}), 2, "which experiment");
   expect_error(run({"reproduce", "fig4"}), 2, "there is no experiment 'fig4'");
