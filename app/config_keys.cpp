@@ -1,5 +1,7 @@
 #include "app/config_keys.h"
 
+#include "app/key_members.h"
+#include "app/relative_keys.h"
 #include "app/suggest.h"
 
 #include <algorithm>
@@ -8,56 +10,8 @@
 namespace proxprop::app {
 namespace {
 
-using train::Config;
-
-template <class Class, class Type>
-Type type_of(Type Class::*);
-
-/// The accessor of config.*section.*member.
-template <auto section, auto member>
-AnyMember member_of() {
-  using Type = decltype(type_of(member));
-  return Member<Type>([](Config& config) -> Type& { return config.*section.*member; });
-}
-
-template <auto member>
-AnyMember data() {
-  return member_of<&Config::data, member>();
-}
-template <auto member>
-AnyMember model() {
-  return member_of<&Config::model, member>();
-}
-template <auto member>
-AnyMember method() {
-  return member_of<&Config::method, member>();
-}
-template <auto member>
-AnyMember optimizer() {
-  return member_of<&Config::optimizer, member>();
-}
-template <auto member>
-AnyMember schedule() {
-  return member_of<&Config::schedule, member>();
-}
-template <auto member>
-AnyMember training() {
-  return member_of<&Config::train, member>();
-}
-
-Bounds at_least(double low) {
-  return {.low = low};
-}
-Bounds positive() {
-  return {.low = 0, .low_excluded = true};
-}
-Bounds fraction() {
-  return {.low = 0, .high = 1, .high_excluded = true};
-}
-
-std::vector<Key> make_keys() {
-  using train::DataConfig, train::ModelConfig, train::MethodConfig, train::OptimizerConfig, train::ScheduleConfig,
-      train::TrainConfig;
+std::vector<Key> data_keys() {
+  using train::DataConfig;
   return {
       {"data", "name", data<&DataConfig::name>(), "data set; `proxprop data list` tells which there are"},
       {"data", "dir", data<&DataConfig::dir>(), "folder with its files [$PROXPROP_DATA, then the embedded data set]"},
@@ -79,7 +33,12 @@ std::vector<Key> make_keys() {
        "pixels as they are between 0 and 1; less the training records' mean of each channel; also divided by their "
        "standard deviation",
        {"none", "center", "standardize"}},
+  };
+}
 
+std::vector<Key> model_keys() {
+  using train::ModelConfig;
+  return {
       {"model", "name", model<&ModelConfig::name>(), "the paper's two networks", {"mlp", "convnet"}},
       {"model",
        "hidden",
@@ -95,7 +54,12 @@ std::vector<Key> make_keys() {
       {"model", "layers", model<&ModelConfig::layers>(),
        "a model as a list of layers in place of `name`: \"conv 16 5 padding=2,relu,max_pool 2,flatten,linear "
        "100,relu\""},
+  };
+}
 
+std::vector<Key> method_keys() {
+  using train::MethodConfig;
+  return {
       {"method",
        "name",
        method<&MethodConfig::name>(),
@@ -175,183 +139,12 @@ std::vector<Key> make_keys() {
        "lab: penalties gamma on |sigma(z) - a|^2, as rho",
        {},
        positive()},
-      {"method",
-       "foof_lambda",
-       method<&MethodConfig::foof_lambda>(),
-       "foof (Benzing 2022): damping lambda of the mean Gram",
-       {},
-       positive()},
-      {"method",
-       "foof_m",
-       method<&MethodConfig::foof_m>(),
-       "foof: m, weight of the average so far when a batch's Gram is added",
-       {},
-       fraction()},
-      {"method",
-       "foof_s",
-       method<&MethodConfig::foof_s>(),
-       "foof: S, so many steps before each inversion add their Gram; at most T",
-       {},
-       at_least(1)},
-      {"method",
-       "foof_t",
-       method<&MethodConfig::foof_t>(),
-       "foof: T, steps from one inversion to the next",
-       {},
-       at_least(1)},
-      {"method",
-       "isaac_lambda",
-       method<&MethodConfig::isaac_lambda>(),
-       "isaac (Petersen et al. 2023): damping lambda of the mean Gram",
-       {},
-       positive()},
-      {"method",
-       "kfac_lambda",
-       method<&MethodConfig::kfac_lambda>(),
-       "kfac (Martens and Grosse 2015): damping lambda; gamma of the two factors is its square root",
-       {},
-       positive()},
-      {"method",
-       "kfac_epsilon",
-       method<&MethodConfig::kfac_epsilon>(),
-       "kfac: epsilon, largest weight of the average so far when a batch's factors are added",
-       {},
-       fraction()},
-      {"method",
-       "kfac_t_cov",
-       method<&MethodConfig::kfac_t_cov>(),
-       "kfac: steps from one update of the factors to the next",
-       {},
-       at_least(1)},
-      {"method",
-       "kfac_t_inv",
-       method<&MethodConfig::kfac_t_inv>(),
-       "kfac: T3, steps from one inversion of the factors to the next",
-       {},
-       at_least(1)},
-      {"method",
-       "kfac_fisher",
-       method<&MethodConfig::kfac_fisher>(),
-       "kfac: labels for the factor of the output gradients, drawn from the model's distribution (one more backward "
-       "pass) or the data's",
-       {"sampled", "empirical"}},
-      {"method",
-       "locoprop_t",
-       method<&MethodConfig::locoprop_t>(),
-       "locoprop_s (Amid et al. 2022): T, local iterations",
-       {},
-       at_least(1)},
-      {"method",
-       "locoprop_gamma",
-       method<&MethodConfig::locoprop_gamma>(),
-       "locoprop_s: gamma, activation learning rate",
-       {},
-       positive()},
-      {"method",
-       "locoprop_eta",
-       method<&MethodConfig::locoprop_eta>(),
-       "locoprop_s: eta of the regularizer |W - W_0|^2 / (2 eta)",
-       {},
-       positive()},
-      {"method",
-       "locoprop_lr",
-       method<&MethodConfig::locoprop_lr>(),
-       "locoprop_s: learning rate of the local iterations",
-       {},
-       positive()},
-      {"method",
-       "hf_gradient_batch",
-       method<&MethodConfig::hf_gradient_batch>(),
-       "hessian_free: records behind a step's gradient and losses; 0: all",
-       {},
-       at_least(0)},
-      {"method",
-       "hf_curvature_batch",
-       method<&MethodConfig::hf_curvature_batch>(),
-       "hessian_free: those of them behind the Gauss-Newton products; 0: all of them",
-       {},
-       at_least(0)},
-      {"method",
-       "hf_lambda",
-       method<&MethodConfig::hf_lambda>(),
-       "hessian_free: damping of the first step",
-       {},
-       positive()},
-      {"method",
-       "hf_zeta",
-       method<&MethodConfig::hf_zeta>(),
-       "hessian_free: decay of the last solution, from which conjugate gradients start",
-       {},
-       {.low = 0, .high = 1}},
-      {"method",
-       "hf_cg_iterations",
-       method<&MethodConfig::hf_cg_iterations>(),
-       "hessian_free: conjugate gradient iterations at most",
-       {},
-       at_least(1)},
-      {"method",
-       "hf_epsilon",
-       method<&MethodConfig::hf_epsilon>(),
-       "hessian_free: relative progress per iteration at which conjugate gradients stop",
-       {},
-       fraction()},
-      {"method",
-       "sfo_max_history_terms",
-       method<&MethodConfig::sfo_max_history_terms>(),
-       "sfo: secant pairs kept for each batch",
-       {},
-       at_least(1)},
-      {"method",
-       "sfo_max_gradient_noise",
-       method<&MethodConfig::sfo_max_gradient_noise>(),
-       "sfo: standard error over norm of the mean gradient at which one more batch is active",
-       {},
-       at_least(0)},
-      {"method",
-       "sfo_hessian_init",
-       method<&MethodConfig::sfo_hessian_init>(),
-       "sfo: Hessian of the first batches, times the identity",
-       {},
-       positive()},
-      {"method",
-       "sfo_init_subf",
-       method<&MethodConfig::sfo_init_subf>(),
-       "sfo: batches that are active in the beginning",
-       {},
-       at_least(1)},
-      {"method", "mac_mu", method<&MethodConfig::mac_mu>(), "mac: penalty of the first iteration", {}, positive()},
-      {"method",
-       "mac_growth",
-       method<&MethodConfig::mac_growth>(),
-       "mac: factor on the penalty from one iteration to the next",
-       {},
-       at_least(1)},
-      {"method",
-       "mac_steps",
-       method<&MethodConfig::mac_steps>(),
-       "mac: Gauss-Newton steps of each half iteration",
-       {},
-       at_least(1)},
-      {"method",
-       "mac_cg_iterations",
-       method<&MethodConfig::mac_cg_iterations>(),
-       "mac: conjugate gradient iterations of each Gauss-Newton step",
-       {},
-       at_least(1)},
-      {"method", "admm_beta", method<&MethodConfig::admm_beta>(), "admm: penalty of |z - W a|^2", {}, positive()},
-      {"method", "admm_gamma", method<&MethodConfig::admm_gamma>(), "admm: penalty of |a - h(z)|^2", {}, positive()},
-      {"method",
-       "admm_warm_up",
-       method<&MethodConfig::admm_warm_up>(),
-       "admm: iterations before the multiplier is updated",
-       {},
-       at_least(0)},
-      {"method",
-       "admm_loss",
-       method<&MethodConfig::admm_loss>(),
-       "admm: what the outputs are fitted by",
-       {"cross_entropy", "hinge", "squared"}},
+  };
+}
 
+std::vector<Key> optimizer_keys() {
+  using train::OptimizerConfig;
+  return {
       {"optimizer",
        "name",
        optimizer<&OptimizerConfig::name>(),
@@ -390,56 +183,12 @@ std::vector<Key> make_keys() {
        {},
        at_least(0)},
       {"optimizer", "alpha", optimizer<&OptimizerConfig::alpha>(), "smoothing of rmsprop", {}, fraction()},
-      {"optimizer",
-       "muon_ns_steps",
-       optimizer<&OptimizerConfig::muon_ns_steps>(),
-       "muon (Jordan et al. 2024): Newton-Schulz iterations",
-       {},
-       at_least(1)},
-      {"optimizer",
-       "muon_adam_lr",
-       optimizer<&OptimizerConfig::muon_adam_lr>(),
-       "muon: learning rate of Adam for biases and the output layer",
-       {},
-       positive()},
-      {"optimizer",
-       "entropy_l",
-       optimizer<&OptimizerConfig::entropy_l>(),
-       "entropy_sgd (Chaudhari et al. 2017): L, Langevin iterations, of one batch each, to a step of the parameters; "
-       "divides the batches of an epoch",
-       {},
-       at_least(1)},
-      {"optimizer",
-       "entropy_eta",
-       optimizer<&OptimizerConfig::entropy_eta>(),
-       "entropy_sgd: eta', step size of the Langevin iterations",
-       {},
-       positive()},
-      {"optimizer",
-       "entropy_gamma0",
-       optimizer<&OptimizerConfig::entropy_gamma0>(),
-       "entropy_sgd: scope gamma = gamma0 (1 + gamma1)^t at the t-th step of the parameters",
-       {},
-       at_least(0)},
-      {"optimizer",
-       "entropy_gamma1",
-       optimizer<&OptimizerConfig::entropy_gamma1>(),
-       "entropy_sgd: see gamma0",
-       {},
-       at_least(0)},
-      {"optimizer",
-       "entropy_alpha",
-       optimizer<&OptimizerConfig::entropy_alpha>(),
-       "entropy_sgd: weight of the average so far of the Langevin iterates",
-       {},
-       fraction()},
-      {"optimizer",
-       "entropy_eps",
-       optimizer<&OptimizerConfig::entropy_eps>(),
-       "entropy_sgd: thermal noise epsilon",
-       {},
-       at_least(0)},
+  };
+}
 
+std::vector<Key> schedule_keys() {
+  using train::ScheduleConfig;
+  return {
       {"schedule",
        "name",
        schedule<&ScheduleConfig::name>(),
@@ -459,7 +208,12 @@ std::vector<Key> make_keys() {
        at_least(1)},
       {"schedule", "gamma", schedule<&ScheduleConfig::gamma>(), "factor of step", {}, positive()},
       {"schedule", "decay", schedule<&ScheduleConfig::decay>(), "inverse: 1 / (1 + decay * step)", {}, at_least(0)},
+  };
+}
 
+std::vector<Key> train_keys() {
+  using train::TrainConfig;
+  return {
       {"train", "epochs", training<&TrainConfig::epochs>(), "passes over the training records", {}, at_least(0)},
       {"train",
        "batch_size",
@@ -511,6 +265,15 @@ std::vector<Key> make_keys() {
        {},
        at_least(0)},
   };
+}
+
+std::vector<Key> make_keys() {
+  std::vector<Key> keys;
+  for (const auto& part :
+       {data_keys(), model_keys(), method_keys(), relative_method_keys(), optimizer_keys(), relative_optimizer_keys(),
+        schedule_keys(), train_keys()})
+    keys.insert(keys.end(), part.begin(), part.end());
+  return keys;
 }
 
 }  // namespace

@@ -83,7 +83,8 @@ TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const Tra
       whole_step_(make_whole_step(config, model_, data_.train.records())),
       guard_(model_, nonfinite_policy(config.train.on_nonfinite), device_.is_cuda()),
       optimizer_(make_optimizer(config.optimizer, *model_)),
-      sampler_(data_.train.records(), records_per_step(config, data_.train.records()), config.train.seed),
+      records_per_step_(records_per_step(config, data_.train.records())),
+      sampler_(data_.train.records(), records_per_step_, config.train.seed),
       schedule_(config.schedule, sampler_.batches_per_epoch(), config.train.epochs),
       save_interval_(save_interval(config.train.save_every, sampler_.batches_per_epoch())),
       log_(device_.is_cuda()) {
@@ -92,16 +93,15 @@ TrainingRun::TrainingRun(const Config& config, const Dataset& dataset, const Tra
   require<ConfigError>(
       replicas_.alone() || !(lab_ || whole_step_), "method.name = ", config.method.name,
       " trains on one rank alone; there are ", replicas_.size());
-  const int64_t batch_size = records_per_step(config, data_.train.records());
   require<ConfigError>(
       replicas_.alone() || !has_rule(config.method), "method.name = ", config.method.name,
       " trains on one rank alone: averages of the ranks' directions are not its direction; there are ",
       replicas_.size());
   if (config.optimizer.name == "entropy_sgd")
     check_entropy_sgd();
+  const int64_t fewest = smallest_batch(data_.train.records(), records_per_step_);
   require<ConfigError>(
-      smallest_batch(data_.train.records(), batch_size) >= replicas_.size(), "a batch of ",
-      smallest_batch(data_.train.records(), batch_size), " records leaves some of ", replicas_.size(),
+      fewest >= replicas_.size(), "a batch of ", fewest, " records leaves some of ", replicas_.size(),
       " ranks without one; choose another train.batch_size or train_size");
   replicas_.join(*model_);
   bytes_before_ = replicas_.bytes_sent();

@@ -95,6 +95,7 @@ class TrainingRun {
   NonfiniteGuard guard_;
   std::optional<ResidualCheck> residual_check_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
+  int64_t records_per_step_;
   Sampler sampler_;
   Schedule schedule_;
   int64_t save_interval_;  // in steps; 0: never in between
