@@ -16,6 +16,10 @@ struct SeedRun {
   std::vector<EpochEvent> epochs;  // no more than are asked for
   bool diverged = false;
   int64_t diverged_at = 0;
+  double peak_resident_bytes = PaperValues::unknown;
+
+  // Records from before evaluations were counted say none.
+  bool counts_evaluations() const { return epochs.size() < 2 || epochs.back().evaluations > 0; }
 };
 
 SeedRun read_run(const StoredRun& stored, int64_t wanted) {
@@ -28,6 +32,8 @@ SeedRun read_run(const StoredRun& stored, int64_t wanted) {
   const bool enough = !run.epochs.empty() && run.epochs.back().epoch >= wanted;
   run.diverged = !enough && stored.status == "diverged";
   run.diverged_at = run.diverged ? stored.steps : 0;
+  if (metrics.end && metrics.end->peak_resident_bytes > 0)
+    run.peak_resident_bytes = static_cast<double>(metrics.end->peak_resident_bytes);
   return run;
 }
 
@@ -66,6 +72,8 @@ void summarize(CellResult& result, const std::vector<const SeedRun*>& runs) {
     result.epoch.push_back(runs.front()->epochs[i].epoch);
     result.step.push_back(runs.front()->epochs[i].step);
   }
+  if (std::all_of(runs.begin(), runs.end(), [](const SeedRun* run) { return run->counts_evaluations(); }))
+    result.evaluations = band(runs, points, &EpochEvent::evaluations).mean;
   result.train_loss = band(runs, points, &EpochEvent::train_loss);
   result.validation_accuracy = band(runs, points, &EpochEvent::validation_accuracy);
   result.test_accuracy = band(runs, points, &EpochEvent::test_accuracy);
@@ -74,6 +82,7 @@ void summarize(CellResult& result, const std::vector<const SeedRun*>& runs) {
   result.best_validation_accuracy = over(runs, [&](const SeedRun& run) { return best(run).validation_accuracy; });
   result.best_epoch = over(runs, [&](const SeedRun& run) { return static_cast<double>(best(run).epoch); });
   result.test_accuracy_at_best = over(runs, [&](const SeedRun& run) { return best(run).test_accuracy; });
+  result.peak_resident_bytes = over(runs, [](const SeedRun& run) { return run.peak_resident_bytes; });
 }
 
 }  // namespace
@@ -83,6 +92,12 @@ Spread spread_of(const std::vector<double>& values) {
     return {};
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
   return {std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size()), *low, *high};
+}
+
+double CellResult::at_best(const std::vector<double>& curve) const {
+  if (curve.empty())
+    return PaperValues::unknown;
+  return value_at({epoch.begin(), epoch.end()}, curve, best_epoch.mean);
 }
 
 CellResult read_cell(const Cell& cell, int64_t seeds, const RunStore& store) {

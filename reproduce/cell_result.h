@@ -32,12 +32,17 @@ struct CellResult {
   int64_t diverged_at = 0;  ///< the step at which the first of these did
 
   std::vector<int64_t> epoch, step;  ///< step: optimizer steps up to then
+  std::vector<double> evaluations;   ///< of the gradient up to then, mean over the seeds; empty: not recorded
   Band train_loss, validation_accuracy, test_accuracy;
 
   Spread final_train_loss;  ///< of the runs that did not diverge; so are all below
   Spread best_validation_accuracy;
   Spread best_epoch;  ///< the first with that accuracy
   Spread test_accuracy_at_best;
+  Spread peak_resident_bytes;  ///< of the runs' processes
+
+  /// What a curve over the epochs, such as `evaluations`, had come to at the best epoch; NaN: it is empty.
+  double at_best(const std::vector<double>& curve) const;
 };
 
 /// Throws train::RecordError where a record cannot be read.

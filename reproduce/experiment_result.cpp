@@ -52,6 +52,11 @@ std::vector<double> ExperimentResult::seconds(const CellResult& cell) const {
   std::vector<double> result;
   if (step == nullptr)
     return result;
+  if (step->evaluations > 0 && !cell.evaluations.empty()) {
+    for (const double evaluations : cell.evaluations)
+      result.push_back(evaluations * step->seconds / step->evaluations);
+    return result;
+  }
   for (const int64_t steps : cell.step)
     result.push_back(static_cast<double>(steps) * step->seconds);
   return result;

@@ -31,8 +31,9 @@ struct ExperimentResult {
   /// cells.
   const CellResult* baseline() const;
 
-  /// Seconds after each of the cell's epochs: its steps times the measured seconds per step. Empty where that is not
-  /// measured.
+  /// Seconds after each of the cell's epochs: its steps times the measured seconds per step, or its gradient
+  /// evaluations times the measured seconds per evaluation where they are known, because steps of one method may take
+  /// many or few of them. Empty where nothing is measured.
   std::vector<double> seconds(const CellResult& cell) const;
 };
 

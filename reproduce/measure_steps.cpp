@@ -6,9 +6,12 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace proxprop::reproduce {
 namespace {
@@ -23,11 +26,25 @@ struct MeasuredRun {
   train::TrainingRun run;
 };
 
-benchmarks::Contender contender(const Cell& cell, const train::Dataset& dataset) {
+/// The run's gradient evaluations are added to `evaluations` step by step.
+benchmarks::Contender contender(const Cell& cell, const train::Dataset& dataset, std::vector<double>& evaluations) {
   return {cell.method, false, [&] {
             auto measured = std::make_shared<MeasuredRun>(cell.config, dataset);
-            return benchmarks::Running{[measured] { measured->run.step(); }, {}, ""};
+            return benchmarks::Running{
+                [measured, &evaluations] {
+                  const double before = measured->run.evaluations();
+                  measured->run.step();
+                  evaluations.push_back(measured->run.evaluations() - before);
+                },
+                {},
+                ""};
           }};
+}
+
+/// Of the steps after the first ones, which are not timed.
+double evaluations_of_a_step(const std::vector<double>& steps, int untimed) {
+  return benchmarks::quartiles({steps.begin() + std::min<std::ptrdiff_t>(untimed, std::ssize(steps)), steps.end()})
+      .median;
 }
 
 }  // namespace
@@ -37,21 +54,28 @@ Timing measure_steps(
     const train::Dataset& dataset,
     Machine machine,
     const std::function<void(const std::string&)>& progress) {
+  std::vector<std::vector<double>> evaluations(cells.size());
   std::vector<benchmarks::Contender> contenders;
-  for (const Cell& cell : cells)
-    contenders.push_back(contender(cell, dataset));
+  for (size_t i = 0; i < cells.size(); ++i)
+    contenders.push_back(contender(cells[i], dataset, evaluations[i]));
   benchmarks::Settings settings;
   settings.memory = false;
   settings.hopeless = std::numeric_limits<double>::infinity();  // a figure has all its methods
   settings.seconds_per_case = 120;
+  settings.warmup = 1;  // a step over all records may take a minute
+  settings.fewest_rounds = 3;
   settings.progress = progress;
   std::vector<benchmarks::Row> rows;
   benchmarks::measure("training step", dataset.name, contenders, settings, rows);
   Timing timing;
   timing.machine = std::move(machine);
   timing.machine.threads = at::get_num_threads();
-  for (const benchmarks::Row& row : rows)
-    timing.steps.push_back({row.method, row.ms_median / 1e3, row.ratio_median, row.ratio_q1, row.ratio_q3});
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const benchmarks::Row& row = rows[i];
+    timing.steps.push_back(
+        {row.method, row.ms_median / 1e3, row.ratio_median, row.ratio_q1, row.ratio_q3,
+         evaluations_of_a_step(evaluations[i], 1 + settings.warmup)});
+  }
   return timing;
 }
 

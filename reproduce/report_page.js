@@ -1,5 +1,6 @@
 "use strict";
-// Sections of results.json: settings, curves over epochs and seconds with bands over the seeds, tables, remarks.
+// Sections of results.json: settings, curves over epochs, seconds and gradient evaluations (where these are not the
+// epochs) with bands over the seeds, tables, remarks.
 
 const symbols = ["circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "star"];
 const isBaseline = (label) => label.startsWith("backprop");
@@ -105,11 +106,17 @@ function addFigures(parent, section) {
   const loss = () => axis("", "log"), accuracy = () => ({...axis(""), tickformat: ",.3~%"});
   const figure = (id, title, x, quantity, y) => addFigure(
       parent, section.name + "-" + id, title, () => curveTraces(section.curves, x, quantity, look),
-      () => axis(x === "epoch" ? "epochs" : "seconds of training"), y);
+      () => axis({epoch: "epochs", seconds: "seconds of training", evaluations: "gradient evaluations"}[x]), y);
   figure("loss-epochs", "Training loss over epochs", "epoch", "train_loss", loss);
   figure("loss-seconds", "Training loss over seconds", "seconds", "train_loss", loss);
   figure("validation-epochs", "Validation accuracy over epochs", "epoch", "validation_accuracy", accuracy);
   figure("validation-seconds", "Validation accuracy over seconds", "seconds", "validation_accuracy", accuracy);
+  if (section.curves.some((curve) => curve.evaluations.some((evaluations, i) => evaluations > curve.epoch[i] + 1e-6))) {
+    figure("loss-evaluations", "Training loss over gradient evaluations", "evaluations", "train_loss", loss);
+    figure(
+        "validation-evaluations", "Validation accuracy over gradient evaluations", "evaluations", "validation_accuracy",
+        accuracy);
+  }
   addFigure(
       parent, section.name + "-sweep", "Training loss at the end over the learning rate",
       () => sweepTraces(section.sweeps, look), () => axis("learning rate tau", "log"), loss);

@@ -19,6 +19,7 @@ Json curve_json(const Curve& curve) {
   return {
       {"label", curve.label},
       {"epoch", curve.epoch},
+      {"evaluations", curve.evaluations},
       {"seconds", curve.seconds},
       {"train_loss", band_json(curve.train_loss)},
       {"validation_accuracy", band_json(curve.validation_accuracy)},

@@ -18,7 +18,8 @@ struct TextTable {
 struct Curve {
   std::string label;
   std::vector<int64_t> epoch;
-  std::vector<double> seconds;  ///< empty: not measured
+  std::vector<double> evaluations;  ///< of the gradient; empty: not recorded
+  std::vector<double> seconds;      ///< empty: not measured
   Band train_loss, validation_accuracy, test_accuracy;
 };
 

@@ -33,6 +33,28 @@ std::vector<double> shown_accuracies(const std::vector<const CellResult*>& cells
   return accuracies;
 }
 
+/// Of what grows along a curve, how much there was when the curve reached accuracies.
+template <class Amount>
+TextTable amounts_to_accuracy(const std::string& what, const std::vector<const CellResult*>& cells, Amount amount) {
+  TextTable table;
+  table.caption = what + " until the validation accuracy is first reached";
+  table.header = {"validation accuracy"};
+  std::vector<const CellResult*> known;
+  for (const CellResult* cell : cells) {
+    if (cell == nullptr || cell->epoch.empty() || amount(*cell).empty())
+      continue;
+    known.push_back(cell);
+    table.header.push_back(cell->cell.method);
+  }
+  for (const double accuracy : shown_accuracies(known)) {
+    std::vector<std::string> row{percent_text(accuracy, 0)};
+    for (const CellResult* cell : known)
+      row.push_back(significant_text(crossing(amount(*cell), cell->validation_accuracy.mean, accuracy, true), 3));
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
 }  // namespace
 
 std::string loss_text(const Spread& spread) {
@@ -64,28 +86,23 @@ std::string absence_text(const CellResult& cell) {
 }
 
 Curve curve_of(const ExperimentResult& result, const CellResult& cell, const std::string& label) {
-  return {label, cell.epoch, result.seconds(cell), cell.train_loss, cell.validation_accuracy, cell.test_accuracy};
+  return {
+      label,
+      cell.epoch,
+      cell.evaluations,
+      result.seconds(cell),
+      cell.train_loss,
+      cell.validation_accuracy,
+      cell.test_accuracy};
 }
 
 TextTable time_to_accuracy(const ExperimentResult& result, const std::vector<const CellResult*>& cells) {
-  TextTable table;
-  table.caption = "Seconds of training until the validation accuracy is first reached";
-  table.header = {"validation accuracy"};
-  std::vector<const CellResult*> timed;
-  for (const CellResult* cell : cells) {
-    if (cell == nullptr || cell->epoch.empty() || result.seconds(*cell).empty())
-      continue;
-    timed.push_back(cell);
-    table.header.push_back(cell->cell.method);
-  }
-  for (const double accuracy : shown_accuracies(timed)) {
-    std::vector<std::string> row{percent_text(accuracy, 0)};
-    for (const CellResult* cell : timed)
-      row.push_back(
-          significant_text(crossing(result.seconds(*cell), cell->validation_accuracy.mean, accuracy, true), 3));
-    table.rows.push_back(std::move(row));
-  }
-  return table;
+  return amounts_to_accuracy(
+      "Seconds of training", cells, [&](const CellResult& cell) { return result.seconds(cell); });
+}
+
+TextTable evaluations_to_accuracy(const std::vector<const CellResult*>& cells) {
+  return amounts_to_accuracy("Gradient evaluations", cells, [](const CellResult& cell) { return cell.evaluations; });
 }
 
 std::string timing_note(const Timing& timing) {

@@ -22,8 +22,10 @@ std::string absence_text(const CellResult& cell);
 /// The curve of a cell, labelled.
 Curve curve_of(const ExperimentResult& result, const CellResult& cell, const std::string& label);
 
-/// Seconds until each method of `cells` first reaches validation accuracies, by straight lines between epochs.
+/// Seconds, or gradient evaluations, until each method of `cells` first reaches validation accuracies, by straight
+/// lines between epochs. Without columns where they are not known.
 TextTable time_to_accuracy(const ExperimentResult& result, const std::vector<const CellResult*>& cells);
+TextTable evaluations_to_accuracy(const std::vector<const CellResult*>& cells);
 
 /// How the seconds came about.
 std::string timing_note(const Timing& timing);

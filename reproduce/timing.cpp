@@ -37,7 +37,8 @@ void write_timing(const fs::path& path, const Timing& timing) {
          {"seconds", step.seconds},
          {"ratio", step.ratio},
          {"ratio_q1", step.ratio_q1},
-         {"ratio_q3", step.ratio_q3}});
+         {"ratio_q3", step.ratio_q3},
+         {"evaluations", step.evaluations}});
   }
   train::write_file_atomically(path, train::json_text(object, true) + "\n");
 }
@@ -55,7 +56,7 @@ std::optional<Timing> read_timing(const fs::path& path) {
     for (const Json& step : object.at("steps")) {
       timing.steps.push_back(
           {step.at("method").get<std::string>(), step.at("seconds").get<double>(), step.at("ratio").get<double>(),
-           step.at("ratio_q1").get<double>(), step.at("ratio_q3").get<double>()});
+           step.at("ratio_q1").get<double>(), step.at("ratio_q3").get<double>(), step.value("evaluations", 0.0)});
     }
     return timing;
   } catch (const Json::exception& error) {

@@ -18,6 +18,7 @@ struct StepTime {
   std::string method;
   double seconds = 0;                            ///< median
   double ratio = 1, ratio_q1 = 1, ratio_q3 = 1;  ///< to the first method's step of the same round: median and quartiles
+  double evaluations = 0;  ///< of the gradient in a step, in passes over the training set, median; 0: not known
 };
 
 struct Machine {

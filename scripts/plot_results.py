@@ -20,8 +20,10 @@ COLORS = ["#0072b2", "#d55e00", "#00875f", "#b0508f", "#9a7400", "#5a4fcf", "#56
 PANELS = [
     ("train_loss", "epoch", "training loss", "epochs"),
     ("train_loss", "seconds", "training loss", "seconds of training"),
+    ("train_loss", "evaluations", "training loss", "gradient evaluations"),
     ("validation_accuracy", "epoch", "validation accuracy", "epochs"),
     ("validation_accuracy", "seconds", "validation accuracy", "seconds of training"),
+    ("validation_accuracy", "evaluations", "validation accuracy", "gradient evaluations"),
 ]
 
 
@@ -41,7 +43,10 @@ def numbers(values: list) -> list[float]:
 def draw_curves(section: dict, path: pathlib.Path) -> None:
     curves = section["curves"]
     styles = looks([curve["label"] for curve in curves])
-    panels = [panel for panel in PANELS if any(curve[panel[1]] for curve in curves)]
+    known = {"epoch"} | {x for x in ("seconds", "evaluations") if any(curve[x] for curve in curves)}
+    if all(evaluations <= epoch + 1e-6 for curve in curves for evaluations, epoch in zip(curve["evaluations"], curve["epoch"])):
+        known.discard("evaluations")  # they are the epochs
+    panels = [panel for panel in PANELS if panel[1] in known]
     columns = len({panel[1] for panel in panels})
     figure, axes = plt.subplots(2, columns, figsize=(5.2 * columns, 7.2), layout="constrained", squeeze=False)
     for axis, (quantity, x, name, unit) in zip(axes.flat, panels):
@@ -56,7 +61,10 @@ def draw_curves(section: dict, path: pathlib.Path) -> None:
         axis.grid(alpha=0.3)
         if quantity == "train_loss":
             axis.set_yscale("log")
-    axes[0][0].legend()
+    if len(curves) > 10:
+        figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+    else:
+        axes[0][0].legend()
     figure.suptitle(section["title"])
     figure.savefig(path, dpi=100)
     plt.close(figure)

@@ -89,6 +89,9 @@ struct RunEnd {
   int64_t ranks = 1;                   ///< that trained together
   double bytes_per_step = 0;           ///< that rank 0 sent, of the steps of this process
   double gradient_bytes_per_step = 0;  ///< that it would send in plain data parallel training
+  /// Most main memory of the process while it trained (train/peak_memory.h), of the last process of a run that was
+  /// resumed; 0: not known.
+  int64_t peak_resident_bytes = 0;
 };
 
 class Observer {

@@ -9,6 +9,7 @@
 #include "train/evaluation.h"
 #include "train/model_state.h"
 #include "train/optimizer.h"
+#include "train/peak_memory.h"
 #include "train/rules/make_rule.h"
 
 #include <c10/core/impl/DeviceGuardImplInterface.h>
@@ -126,6 +127,7 @@ void TrainingRun::check_entropy_sgd() const {
 }
 
 void TrainingRun::announce_start() {
+  restart_peak_resident_bytes();
   const bool mixes_runs = !options_.resume && !options_.checkpoints.empty() && has_checkpoints(options_.checkpoints);
   require<ConfigError>(
       !mixes_runs, options_.checkpoints.string(),
@@ -367,6 +369,7 @@ RunEnd TrainingRun::announce_end(const std::string& status) {
   const auto steps = static_cast<double>(std::max<int64_t>(step_ - first_step_, 1));
   end.bytes_per_step = static_cast<double>(replicas_.bytes_sent() - bytes_before_) / steps;
   end.gradient_bytes_per_step = replicas_.gradient_bytes();
+  end.peak_resident_bytes = peak_resident_bytes();
   for (Observer* observer : options_.observers)
     observer->on_end(end);
   return end;

@@ -34,6 +34,9 @@ class TrainingRun {
   void resume();
   void announce_start();
 
+  /// Of the gradient so far, in passes over the training set.
+  double evaluations() const { return evaluations_; }
+
   bool finished() const;
   bool stop_requested() const;
 
@@ -101,7 +104,7 @@ class TrainingRun {
   int64_t save_interval_;  // in steps; 0: never in between
 
   int64_t step_ = 0;
-  double evaluations_ = 0;  // of the gradient, in passes over the training set
+  double evaluations_ = 0;
   int64_t evaluated_epoch_ = -1;
   int64_t evaluated_step_ = -1;
   bool resumed_ = false;

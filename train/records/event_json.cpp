@@ -99,11 +99,14 @@ void visit_members(Record& end, Visit&& visit) {
   visit("best_validation_accuracy", end.best_validation_accuracy);
   visit("best_epoch", end.best_epoch);
   visit("test_accuracy_at_best", end.test_accuracy_at_best);
-  if (end.ranks > 1) {
+  constexpr bool reads = !std::is_const_v<Record>;
+  if (reads || end.ranks > 1) {
     visit("ranks", end.ranks);
     visit("bytes_per_step", end.bytes_per_step);
     visit("gradient_bytes_per_step", end.gradient_bytes_per_step);
   }
+  if (reads || end.peak_resident_bytes > 0)
+    visit("peak_resident_bytes", end.peak_resident_bytes);
 }
 
 const char* event_name(const RunStart&) {
