@@ -3,6 +3,7 @@
 #include "train/records/config_json.h"
 #include "train/schedule.h"
 #include "train/sha256.h"
+#include "train/whole_step.h"
 
 #include <nlohmann/json.hpp>
 
@@ -100,7 +101,7 @@ std::string determining_settings(const train::Config& config) {
   kept.data.dir.clear();
   kept.model = determining(config.model);
   kept.method = determining(config.method);
-  kept.optimizer = determining(config.optimizer);
+  kept.optimizer = train::takes_whole_steps(config.method) ? train::OptimizerConfig{} : determining(config.optimizer);
   kept.schedule = determining(config.schedule);
   kept.train = determining(config.train, train::depends_on_epochs(config.schedule, config.train.epochs));
 

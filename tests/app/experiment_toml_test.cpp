@@ -144,7 +144,7 @@ TEST(Experiments, OfTheRelativesGiveEveryMethodAsManyRunsAndWholeBatchMethodsThe
     EXPECT_LT(epochs_of(experiment, "backprop-lbfgs"), epochs_of(experiment, "backprop-adam")) << name;
     EXPECT_LT(epochs_of(experiment, "hessian_free"), epochs_of(experiment, "backprop-adam")) << name;
   }
-  EXPECT_EQ(epochs_of(read_experiment({"relatives"}), "admm"), 100);
+  EXPECT_EQ(epochs_of(read_experiment({"relatives"}), "admm"), 50);
   EXPECT_EQ(epochs_of(read_experiment({"relatives", 2}), "admm"), 2) << "--epochs is for every run";
 }
 

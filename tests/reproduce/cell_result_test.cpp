@@ -32,6 +32,22 @@ TEST(CellResult, IsTheMeanAndTheRangeOverTheSeeds) {
   EXPECT_EQ(result.test_accuracy_at_best.mean, 0.6);
 }
 
+TEST(CellResult, HasEvaluationsAndMemoryWhereAllItsRunsRecordedThem) {
+  const train::TemporaryFolder folder;
+  scene::write_run(folder / "0", {scene::config("exact", 0), 3, "finished", 1, 1, 2, 500});
+  scene::write_run(folder / "1", {scene::config("exact", 1), 3, "finished", 1, 3, 4, 700});
+  const CellResult known = read(folder, 3, 2);
+  EXPECT_EQ(known.evaluations, (std::vector<double>{0, 3, 6, 9}));
+  EXPECT_EQ(known.at_best(known.evaluations), 6) << "the best epoch is 2, the mean of 1 and 3";
+  EXPECT_EQ(known.peak_resident_bytes.mean, 600);
+  EXPECT_EQ(known.peak_resident_bytes.high, 700);
+  scene::write_run(folder / "2", {scene::config("exact", 2), 3});
+  const CellResult old = read(folder, 3, 3);
+  EXPECT_TRUE(old.evaluations.empty());
+  EXPECT_TRUE(std::isnan(old.at_best(old.evaluations)));
+  EXPECT_TRUE(std::isnan(old.peak_resident_bytes.mean));
+}
+
 TEST(CellResult, ALongerRunIsCutToTheEpochsAskedFor) {
   const train::TemporaryFolder folder;
   scene::write_run(folder / "0", {scene::config(), 9});

@@ -80,6 +80,18 @@ TEST(RunIdentity, DependsOnTheSettingsOfTheOptimizerThatHasThem) {
   }
 }
 
+TEST(RunIdentity, OfAMethodThatTakesWholeStepsDoesNotLookAtTheOptimizer) {
+  for (const char* method : {"hessian_free", "sfo", "mac", "admm"}) {
+    train::Config plain, other;
+    plain.method.name = other.method.name = method;
+    other.optimizer.lr = 0.5;
+    other.optimizer.momentum = 0.5;
+    EXPECT_EQ(run_identity(plain), run_identity(other)) << method;
+    other.method.hf_lambda = 0.5;
+    EXPECT_NE(run_identity(plain), run_identity(other)) << method;
+  }
+}
+
 TEST(RunIdentity, DependsOnTheNumberOfEpochsWhereTheScheduleDoes) {
   const auto cosine = [](int64_t epochs) {
     return changed([&](auto& c) {

@@ -25,6 +25,7 @@ void write_run(const std::filesystem::path& folder, const Play& play) {
     epoch.train_loss = 2 * play.loss / static_cast<double>(k + 1);
     epoch.validation_accuracy = k == play.best ? 0.7 : 0.5;
     epoch.test_accuracy = k == play.best ? 0.6 : 0.4;
+    epoch.evaluations = play.evaluations * static_cast<double>(k);
     metrics.on_epoch(epoch);
   }
   if (play.status.empty())
@@ -33,6 +34,7 @@ void write_run(const std::filesystem::path& folder, const Play& play) {
   end.status = play.status;
   end.epochs = play.epochs;
   end.steps = 10 * play.epochs + (play.status == "diverged" ? 4 : 0);
+  end.peak_resident_bytes = play.peak_resident_bytes;
   metrics.on_end(end);
 }
 

@@ -19,6 +19,8 @@ struct Play {
   std::string status = "finished";
   double loss = 1;
   int64_t best = 2;
+  double evaluations = 0;  ///< of the gradient in an epoch; 0: a record from before they were counted
+  int64_t peak_resident_bytes = 0;
 };
 void write_run(const std::filesystem::path& folder, const Play& play);
 

@@ -132,6 +132,33 @@ TEST_F(Sections, TuningChoosesByValidationAndLeavesOutWhatDiverged) {
       (std::vector<std::string>{"exact", "3", "1", "tau = 0.1", "70.00 %", "2", "60.00 %", "4.000", ""}));
 }
 
+TEST_F(Sections, TuningShowsEvaluationsSecondsAndMemoryWhereTheyAreKnown) {
+  Experiment experiment = two_methods();
+  experiment.shows = Shows::tuning;
+  experiment.cells[1].config.train.epochs = 2;  // a step over all records is an epoch
+  scene::write_run(folder / "runs" / "a", {experiment.cells[0].config, 3, "finished", 1, 2, 1, 250'000'000});
+  scene::write_run(folder / "runs" / "b", {experiment.cells[1].config, 2, "finished", 1, 1, 20, 1'500'000'000});
+  std::filesystem::create_directories(folder / "fig");
+  write_timing(folder / "fig" / "timing.json", {{{"backprop", 0.1, 1, 1, 1, 0.1}, {"exact", 5, 50, 50, 50, 25}}, {}});
+  const Section section = section_of(result(experiment));
+  EXPECT_NE(section.setting.find(", 3 epochs (exact: 2), "), std::string::npos) << section.setting;
+  const std::vector<std::string>& backprop = row(section.tables.at(0), "backprop");
+  const std::vector<std::string>& exact = row(section.tables.at(0), "exact");
+  ASSERT_EQ(section.tables[0].header.size(), 12U);
+  EXPECT_EQ(
+      std::vector(backprop.begin() + 9, backprop.end()),
+      (std::vector<std::string>{"2.00 (3.00)", "2.00 (3.00)", "250"}));
+  // 20 evaluations at a fifth of a second, whatever number of them a measured step took.
+  EXPECT_EQ(
+      std::vector(exact.begin() + 9, exact.end()), (std::vector<std::string>{"20.0 (40.0)", "4.00 (8.00)", "1500"}));
+  const TextTable& until = section.tables.at(2);
+  EXPECT_EQ(until.caption, "Gradient evaluations until the validation accuracy is first reached");
+  EXPECT_EQ(row(until, "70 %"), (std::vector<std::string>{"70 %", "2.00", "20.0"}));
+  EXPECT_EQ(section.curves.at(1).evaluations, (std::vector<double>{0, 20, 40}));
+  const auto json = nlohmann::json::parse(train::json_text(results_json({section})));
+  EXPECT_EQ(json["sections"][0]["curves"][1]["evaluations"], nlohmann::json::parse("[0.0, 20.0, 40.0]"));
+}
+
 TEST_F(Sections, SpectraStandBesideThePapersValue) {
   Experiment experiment = grid();
   experiment.shows = Shows::spectrum;

@@ -2,11 +2,13 @@
 #include "train/checkpoint.h"
 #include "train/errors.h"
 #include "train/execution.h"
+#include "train/peak_memory.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
 #include <cmath>
+#include <fstream>
 #include <set>
 
 namespace proxprop::train {
@@ -122,6 +124,17 @@ TEST(Trainer, RoomIsMadeForARunOnlyOnceItCanStart) {
   EXPECT_EQ(calls, 0);
   train(small_config(), banded_dataset(), options);
   EXPECT_EQ(calls, 1);
+}
+
+TEST(Trainer, TheEndKnowsThePeakOfMemoryOfItsOwnTraining) {
+  at::ones({50'000'000});  // 200 MB that were held and given back before
+  const int64_t all = peak_resident_bytes();
+  Recorder recorder;
+  const RunEnd end = train(small_config(), banded_dataset(), options_for(recorder));
+  EXPECT_GT(end.peak_resident_bytes, 10'000'000);
+  if (std::ofstream("/proc/self/clear_refs").good()) {
+    EXPECT_LT(end.peak_resident_bytes, all - 100'000'000);
+  }
 }
 
 TEST(Trainer, StopsAtMaxSteps) {

@@ -1,5 +1,6 @@
 #include "tests/train/records/scene.h"
 #include "train/records/epoch_csv.h"
+#include "train/records/event_json.h"
 #include "train/records/metrics.h"
 
 #include <gtest/gtest.h>
@@ -12,6 +13,7 @@
 #include <limits>
 #include <sstream>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace proxprop::train {
@@ -39,6 +41,22 @@ void play_with_interruption(
   scene::put(folder.path() / "metrics.jsonl", jsonl(folder) + torn);
   MetricsWriter second(folder.path());
   play.tell(second, checkpoint, play.epochs * Play::batches);
+}
+
+TEST(Metrics, TheEndSaysRanksAndMemoryWhereItKnowsThem) {
+  RunEnd end;
+  end.status = "finished";
+  const Json plain = event_to_json(end);
+  EXPECT_FALSE(plain.contains("ranks"));
+  EXPECT_FALSE(plain.contains("peak_resident_bytes")) << "a record from before it was measured stays as it is";
+  EXPECT_EQ(std::get<RunEnd>(*event_from_json(plain)).ranks, 1);
+  end.ranks = 2;
+  end.bytes_per_step = 8;
+  end.peak_resident_bytes = 123'456'789'012;
+  const RunEnd again = std::get<RunEnd>(*event_from_json(event_to_json(end)));
+  EXPECT_EQ(again.ranks, 2);
+  EXPECT_EQ(again.bytes_per_step, 8);
+  EXPECT_EQ(again.peak_resident_bytes, 123'456'789'012);
 }
 
 TEST(Metrics, ResumeDropsEventsAfterTheCheckpoint) {
