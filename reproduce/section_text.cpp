@@ -12,7 +12,7 @@ using train::fixed_text;
 using train::percent_text;
 using train::significant_text;
 
-constexpr int accuracies_per_unit = 20;
+constexpr double accuracy_step = 0.05;
 constexpr size_t most_accuracies = 6;
 
 bool is_range(const Spread& spread) {
@@ -27,9 +27,9 @@ std::vector<double> shown_accuracies(const std::vector<const CellResult*>& cells
       highest = std::max(highest, accuracy);
   }
   std::vector<double> accuracies;
-  const auto top = static_cast<int>(std::floor(highest * accuracies_per_unit + 1e-9));
+  const auto top = static_cast<int>(std::floor(highest / accuracy_step + 1e-9));
   for (int i = std::max(1, top - static_cast<int>(most_accuracies) + 1); i <= top; ++i)
-    accuracies.push_back(static_cast<double>(i) / accuracies_per_unit);  // 0.7, where 14 * 0.05 is more
+    accuracies.push_back(i * accuracy_step);
   return accuracies;
 }
 

@@ -22,8 +22,8 @@ std::string absence_text(const CellResult& cell);
 /// The curve of a cell, labelled.
 Curve curve_of(const ExperimentResult& result, const CellResult& cell, const std::string& label);
 
-/// Seconds, or gradient evaluations, until each method of `cells` first reaches validation accuracies, by straight
-/// lines between epochs. Without columns where they are not known.
+/// Seconds, or gradient evaluations, until each method of `cells` first reaches validation accuracies, by straight lines
+/// between epochs. Methods of which they are not known are left out.
 TextTable time_to_accuracy(const ExperimentResult& result, const std::vector<const CellResult*>& cells);
 TextTable evaluations_to_accuracy(const std::vector<const CellResult*>& cells);
 

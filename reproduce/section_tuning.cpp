@@ -35,31 +35,32 @@ std::string settings_text(const std::vector<Coordinate>& point) {
   return text;
 }
 
-/// What is known of some chosen run only where it was recorded or measured.
+/// What not all records say.
 struct Column {
   std::string header;
   std::function<std::string(const CellResult&)> text;
 };
 
+bool all_count_evaluations(const std::vector<const CellResult*>& shown) {
+  return std::none_of(shown.begin(), shown.end(), [](const CellResult* cell) { return cell->evaluations.empty(); });
+}
+
+/// Those that can be filled for all chosen runs.
 std::vector<Column> known_columns(const ExperimentResult& result, const std::vector<const CellResult*>& shown) {
-  const auto some = [&](auto known) {
-    return std::any_of(shown.begin(), shown.end(), [&](const CellResult* cell) { return known(*cell); });
-  };
   std::vector<Column> columns;
-  if (some([](const CellResult& cell) { return !cell.evaluations.empty(); })) {
+  if (all_count_evaluations(shown)) {
     columns.push_back({"gradient evaluations until then (in all)", [](const CellResult& cell) {
-                         return cell.evaluations.empty() ? "" : amounts_text(cell, cell.evaluations);
+                         return amounts_text(cell, cell.evaluations);
                        }});
     columns.push_back({"seconds until then (in all)", [&](const CellResult& cell) {
                          const std::vector<double> seconds = result.seconds(cell);
                          return seconds.empty() ? "" : amounts_text(cell, seconds);
                        }});
   }
-  if (some([](const CellResult& cell) { return std::isfinite(cell.peak_resident_bytes.mean); })) {
-    columns.push_back({"peak memory, MB", [](const CellResult& cell) {
-                         const double bytes = cell.peak_resident_bytes.mean;
-                         return std::isfinite(bytes) ? fixed_text(bytes / 1e6, 0) : "";
-                       }});
+  const auto remembers = [](const CellResult* cell) { return std::isfinite(cell->peak_resident_bytes.mean); };
+  if (std::all_of(shown.begin(), shown.end(), remembers)) {
+    columns.push_back(
+        {"peak memory, MB", [](const CellResult& cell) { return fixed_text(cell.peak_resident_bytes.mean / 1e6, 0); }});
   }
   return columns;
 }
@@ -71,7 +72,7 @@ void add_tuning(Section& section, const ExperimentResult& result) {
   std::vector<const CellResult*> shown;
   std::copy_if(
       chosen.begin(), chosen.end(), std::back_inserter(shown), [](const auto* cell) { return cell != nullptr; });
-  const std::vector<Column> columns = known_columns(result, shown);
+  const std::vector<Column> columns = shown.empty() ? std::vector<Column>{} : known_columns(result, shown);
   TextTable table;
   table.caption = "The best of each method, by validation accuracy";
   table.header = {
@@ -107,16 +108,17 @@ void add_tuning(Section& section, const ExperimentResult& result) {
   section.notes.emplace_back(
       "Every method has the same number of runs. The choice looks at the validation records only; the test accuracy is "
       "that of the chosen run after its best epoch.");
-  if (!columns.empty())
+  if (!columns.empty()) {
     section.notes.emplace_back(
         "Gradient evaluations are passes over the training set: forward and backward count 1, a forward pass alone "
-        "1/3, a "
-        "Gauss-Newton product 4/3; Gram matrices, factors and closed forms do not count. Peak memory is that of the "
+        "1/3, "
+        "a Gauss-Newton product 4/3; Gram matrices, factors and closed forms do not count. Peak memory is that of the "
         "run's process, libraries and data included.");
+  }
   if (result.timing)
     section.tables.push_back(time_to_accuracy(result, shown));
-  if (TextTable by_evaluations = evaluations_to_accuracy(shown); by_evaluations.header.size() > 1)
-    section.tables.push_back(std::move(by_evaluations));
+  if (!shown.empty() && all_count_evaluations(shown))
+    section.tables.push_back(evaluations_to_accuracy(shown));
 }
 
 }  // namespace proxprop::reproduce

@@ -153,7 +153,7 @@ TEST_F(Sections, TuningShowsEvaluationsSecondsAndMemoryWhereTheyAreKnown) {
       std::vector(exact.begin() + 9, exact.end()), (std::vector<std::string>{"20.0 (40.0)", "4.00 (8.00)", "1500"}));
   const TextTable& until = section.tables.at(2);
   EXPECT_EQ(until.caption, "Gradient evaluations until the validation accuracy is first reached");
-  EXPECT_EQ(row(until, "70 %"), (std::vector<std::string>{"70 %", "2.00", "20.0"}));
+  EXPECT_EQ(row(until, "65 %"), (std::vector<std::string>{"65 %", "1.75", "15.0"}));
   EXPECT_EQ(section.curves.at(1).evaluations, (std::vector<double>{0, 20, 40}));
   const auto json = nlohmann::json::parse(train::json_text(results_json({section})));
   EXPECT_EQ(json["sections"][0]["curves"][1]["evaluations"], nlohmann::json::parse("[0.0, 20.0, 40.0]"));
