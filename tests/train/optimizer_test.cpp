@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -34,7 +35,9 @@ struct Problem {
 
   static torch::nn::Sequential make_model() {
     torch::manual_seed(11);
-    return torch::nn::Sequential(torch::nn::Linear(4, 5), torch::nn::Tanh(), torch::nn::Linear(5, 2));
+    return torch::nn::Sequential(
+        torch::nn::Linear(4, 5), torch::nn::Tanh(), torch::nn::Linear(5, 3), torch::nn::Tanh(),
+        torch::nn::Linear(3, 2));
   }
 
   void step() {
@@ -86,8 +89,8 @@ TEST(Optimizer, StateIsNamedAfterTheParameter) {
   EXPECT_TRUE(optimizer_state(*problem.optimizer, *problem.model).empty());
   problem.step();
   const TensorMap state = optimizer_state(*problem.optimizer, *problem.model);
-  ASSERT_TRUE(state.contains("2.bias.exp_avg"));
-  EXPECT_EQ(state.at("2.bias.exp_avg").sizes(), at::IntArrayRef({2}));
+  ASSERT_TRUE(state.contains("4.bias.exp_avg"));
+  EXPECT_EQ(state.at("4.bias.exp_avg").sizes(), at::IntArrayRef({2}));
   EXPECT_EQ(state.at("0.weight.step").item<int64_t>(), 1);
 }
 
@@ -111,13 +114,42 @@ TEST(Optimizer, AdagradDividesByTheRootOfTheSumOfSquares) {
   }
 }
 
+// Their Theorem 5, for the loss of every round of one online problem: with G_i the root of the sum of the i-th
+// gradients' squares, regret <= (max_t |x_t - x*|_inf^2 / (2 lr) + lr) sum_i G_i. x* has no loss here.
+TEST(Optimizer, AdagradKeepsItsRegretBound) {
+  torch::manual_seed(3);
+  const at::Tensor solution = at::randn({6}, at::kDouble), scales = at::logspace(-2, 1, 6, 10, at::kDouble);
+  for (const double lr : {0.05, 0.5, 5.0}) {
+    OptimizerConfig config = named("adagrad");
+    config.lr = lr;
+    config.weight_decay = config.eps = 0;
+    torch::nn::Module module;
+    at::Tensor x = module.register_parameter("x", at::zeros({6}, at::kDouble));
+    const auto optimizer = make_optimizer(config, module);
+    double regret = 0, farthest = 0;
+    at::Tensor squares = at::zeros({6}, at::kDouble);
+    for (int round = 0; round < 300; ++round) {
+      optimizer->zero_grad();
+      farthest = std::max(farthest, (x - solution).abs().max().item<double>());
+      const at::Tensor loss = (scales * at::randn({6}, at::kDouble)).dot(x - solution).abs();
+      loss.backward();
+      regret += loss.item<double>();
+      squares += x.grad().square();
+      optimizer->step();
+    }
+    const double bound = (farthest * farthest / (2 * lr) + lr) * squares.sqrt().sum().item<double>();
+    EXPECT_LE(regret, bound) << lr;
+    EXPECT_GE(regret, 0.05 * bound) << lr;  // or the bound would say nothing of this problem
+  }
+}
+
 TEST(Optimizer, MuonKeepsMomentumOfHiddenWeightsAndAdamWsStateOfTheRest) {
   Problem problem("muon");
   problem.step();
   const TensorMap state = optimizer_state(*problem.optimizer, *problem.model);
-  for (const char* name : {"0.weight.momentum_buffer", "0.bias.exp_avg", "2.weight.exp_avg", "2.bias.exp_avg_sq"})
+  for (const char* name : {"2.weight.momentum_buffer", "2.bias.exp_avg", "0.weight.exp_avg", "4.weight.exp_avg_sq"})
     EXPECT_TRUE(state.contains(name)) << name;
-  EXPECT_EQ(state.size(), 1u + 3u * 3u);
+  EXPECT_EQ(state.size(), 1u + 5u * 3u);
 }
 
 TEST(Optimizer, StateOfAnotherOptimizerOrModelIsRefusedAndChangesNothing) {
@@ -127,10 +159,10 @@ TEST(Optimizer, StateOfAnotherOptimizerOrModelIsRefusedAndChangesNothing) {
   Problem momentum("momentum");
   momentum.step();
   EXPECT_THROW(restore_optimizer_state(*momentum.optimizer, *momentum.model, state), CheckpointError);
-  EXPECT_EQ(optimizer_state(*momentum.optimizer, *momentum.model).size(), 4u);
+  EXPECT_EQ(optimizer_state(*momentum.optimizer, *momentum.model).size(), 6u);
 
   TensorMap wrong_shape = state;
-  wrong_shape["2.bias.exp_avg"] = at::zeros({3});
+  wrong_shape["4.bias.exp_avg"] = at::zeros({3});
   EXPECT_THROW(restore_optimizer_state(*adam.optimizer, *adam.model, wrong_shape), CheckpointError);
   TensorMap renamed = state;
   renamed.emplace("9.bias.exp_avg", at::zeros({2}));
