@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -114,32 +113,19 @@ TEST(Optimizer, AdagradDividesByTheRootOfTheSumOfSquares) {
   }
 }
 
-// Their Theorem 5, for the loss of every round of one online problem: with G_i the root of the sum of the i-th
-// gradients' squares, regret <= (max_t |x_t - x*|_inf^2 / (2 lr) + lr) sum_i G_i. x* has no loss here.
-TEST(Optimizer, AdagradKeepsItsRegretBound) {
-  torch::manual_seed(3);
-  const at::Tensor solution = at::randn({6}, at::kDouble), scales = at::logspace(-2, 1, 6, 10, at::kDouble);
-  for (const double lr : {0.05, 0.5, 5.0}) {
-    OptimizerConfig config = named("adagrad");
-    config.lr = lr;
-    config.weight_decay = config.eps = 0;
-    torch::nn::Module module;
-    at::Tensor x = module.register_parameter("x", at::zeros({6}, at::kDouble));
-    const auto optimizer = make_optimizer(config, module);
-    double regret = 0, farthest = 0;
-    at::Tensor squares = at::zeros({6}, at::kDouble);
-    for (int round = 0; round < 300; ++round) {
-      optimizer->zero_grad();
-      farthest = std::max(farthest, (x - solution).abs().max().item<double>());
-      const at::Tensor loss = (scales * at::randn({6}, at::kDouble)).dot(x - solution).abs();
-      loss.backward();
-      regret += loss.item<double>();
-      squares += x.grad().square();
-      optimizer->step();
-    }
-    const double bound = (farthest * farthest / (2 * lr) + lr) * squares.sqrt().sum().item<double>();
-    EXPECT_LE(regret, bound) << lr;
-    EXPECT_GE(regret, 0.05 * bound) << lr;  // or the bound would say nothing of this problem
+// Under a constant gradient, of whatever size, the k-th step is lr / sqrt(k).
+TEST(Optimizer, AdagradStepsShrinkAsOneOverTheRootOfTheirNumberWhateverTheScale) {
+  OptimizerConfig config = named("adagrad");
+  config.weight_decay = config.eps = 0;
+  torch::nn::Module module;
+  at::Tensor x = module.register_parameter("x", at::zeros({3}, at::kDouble));
+  const auto optimizer = make_optimizer(config, module);
+  x.mutable_grad() = at::tensor({1e-8, 1.0, -1e8}, at::kDouble);
+  double expected = 0;
+  for (int k = 1; k <= 100; ++k) {
+    optimizer->step();
+    expected += config.lr / std::sqrt(k);
+    EXPECT_LE((x.detach() * at::tensor({-1, -1, 1}) - expected).abs().max().item<double>(), 1e-14) << k;
   }
 }
 
