@@ -235,6 +235,12 @@ void apply_dependent_defaults(ResolvedConfig& resolved) {
                           : plain                  ? 0.05
                                                    : 1.0;
   }
+  if (config.optimizer.name == "muon") {  // of AdamW, beside Muon
+    if (!given.contains("optimizer.beta2"))
+      config.optimizer.beta2 = 0.95;
+    if (!given.contains("optimizer.eps"))
+      config.optimizer.eps = 1e-10;
+  }
   if (!given.contains("method.tau_theta"))
     config.method.tau_theta = has_convolution(config.model) ? 1.0 : 0.05;
 }

@@ -1,5 +1,6 @@
 #include "train/check_config.h"
 
+#include "train/check_number.h"
 #include "train/data/normalization.h"
 #include "train/errors.h"
 #include "train/execution.h"
@@ -14,7 +15,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 namespace proxprop::train {
@@ -23,7 +23,7 @@ namespace {
 constexpr int64_t kLargest = int64_t{1} << 40;  // keeps products such as epochs * batches in 64 bits
 
 void check_range(const std::string& key, int64_t value, int64_t least, int64_t most) {
-  require<ConfigError>(value >= least, key, " must be at least ", least, ", got ", value);
+  check_at_least(key, value, least);
   require<ConfigError>(value <= most, key, " must be at most ", most, ", got ", value);
 }
 
@@ -75,9 +75,7 @@ void check_train(const TrainConfig& train) {
   nonfinite_policy(train.on_nonfinite);
   check_range("train.check_residuals", train.check_residuals, 0, kLargest);
   check_range("train.record_energies", train.record_energies, 0, kLargest);
-  require<ConfigError>(
-      std::isfinite(train.save_every) && train.save_every >= 0, "train.save_every must be at least 0, got ",
-      train.save_every);
+  check_at_least("train.save_every", train.save_every, 0);
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ struct MethodConfig {
   int64_t locoprop_t = 10;      ///< T: local iterations
   double locoprop_gamma = 1.0;  ///< gamma: activation learning rate, which sets the targets
   double locoprop_eta = 1.0;    ///< eta: weight 1 / (2 eta) of the regularizer |W - W_0|^2
-  double locoprop_lr = 0.01;    ///< learning rate of the local iterations
+  double locoprop_lr = 0.01;    ///< learning rate of the first local iteration, which falls to a quarter
   // hessian_free: Martens (ICML 2010), Martens and Sutskever (2012); see lab/batch/hessian_free.h.
   int64_t hf_gradient_batch = 0;   ///< records behind a step's gradient and losses; 0: all training records
   int64_t hf_curvature_batch = 0;  ///< those of them behind the Gauss-Newton products; 0: all of them
@@ -108,13 +108,13 @@ struct OptimizerConfig {
   double alpha = 0.99;  ///< rmsprop
   // muon: Jordan et al., Muon: An optimizer for hidden layers in neural networks, 2024.
   int64_t muon_ns_steps = 5;   ///< Newton-Schulz iterations
-  double muon_adam_lr = 3e-4;  ///< learning rate of Adam for biases and the output layer
+  double muon_adam_lr = 3e-4;  ///< learning rate of Adam for biases, input and output layer
   // entropy_sgd: Chaudhari et al., Entropy-SGD: Biasing Gradient Descent into Wide Valleys, ICLR 2017.
   int64_t entropy_l = 20;        ///< L: Langevin iterations (one batch each) to one step of the parameters
   double entropy_eta = 0.1;      ///< eta': step size of the Langevin iterations
   double entropy_gamma0 = 0.01;  ///< scope gamma = gamma_0 (1 + gamma_1)^t at the t-th step of the parameters
   double entropy_gamma1 = 0.0;
-  double entropy_alpha = 0.75;  ///< weight of the average so far of the Langevin iterates
+  double entropy_alpha = 0.75;  ///< weight of the newest Langevin iterate in their average
   double entropy_eps = 1e-4;    ///< thermal noise
 };
 

@@ -24,7 +24,7 @@ void langevin_iteration(const at::Tensor& x, EntropySgdParamState& state, const 
   x.add_(drift, -options.eta);
   if (options.eps > 0)
     x.add_(at::randn_like(x), std::sqrt(options.eta) * options.eps);
-  state.mean.mul_(options.alpha).add_(x, 1 - options.alpha);
+  state.mean.mul_(1 - options.alpha).add_(x, options.alpha);
   ++state.iterations;
 }
 

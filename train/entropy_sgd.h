@@ -14,7 +14,7 @@ struct EntropySgdOptions : torch::optim::OptimizerCloneableOptions<EntropySgdOpt
   double eta = 0.1;  ///< eta': their step size
   double gamma0 = 0.01;
   double gamma1 = 0;
-  double alpha = 0.75;  ///< weight of the average so far
+  double alpha = 0.75;  ///< weight of the newest iterate in their average
   double eps = 1e-4;    ///< thermal noise
 
   double get_lr() const override { return lr; }
@@ -32,12 +32,12 @@ struct EntropySgdParamState : torch::optim::OptimizerCloneableParamState<Entropy
 /// Gradient Descent into Wide Valleys, ICLR 2017). A step() is one Langevin iteration of Algorithm 1, from one batch
 /// and with one gradient evaluation, so that L of them make one step of the parameters x:
 ///
-///     x' -= eta' (v + gamma (x' - x)) - sqrt(eta') eps N(0, I);   mu = alpha mu + (1 - alpha) x'        (each step)
+///     x' -= eta' (v + gamma (x' - x)) - sqrt(eta') eps N(0, I);   mu = (1 - alpha) mu + alpha x'        (each step)
 ///     x -= lr (x - mu);   x' = mu = x                                                             (each L-th step)
 ///
 /// with gamma = gamma_0 (1 + gamma_1)^t. The factor gamma of the paper's last line is part of lr, as in the authors'
-/// code. The model's parameters are x' between steps of x, and x after one. Noise comes from the default generator of
-/// their device.
+/// code, which exchanges alpha and 1 - alpha and has sqrt(2 eta') for sqrt(eta'). The model's parameters are x' between
+/// steps of x, and x after one. Noise comes from the default generator of their device.
 class EntropySgd final : public torch::optim::Optimizer {
  public:
   EntropySgd(std::vector<at::Tensor> parameters, const EntropySgdOptions& options);

@@ -1,5 +1,6 @@
 #include "train/lab_step.h"
 
+#include "train/check_number.h"
 #include "train/errors.h"
 #include "train/method.h"
 #include "train/method_error.h"
@@ -62,7 +63,7 @@ std::vector<double> one_per_layer(const char* key, std::vector<double> weights, 
       static_cast<int64_t>(weights.size()) == hidden_layers, "method.", key,
       " needs one number, or one for each of the ", hidden_layers, " hidden layers, got ", weights.size());
   for (const double weight : weights)
-    require<ConfigError>(std::isfinite(weight) && weight > 0, "method.", key, " must be positive, got ", weight);
+    check_positive("method." + std::string(key), weight);
   return weights;
 }
 

@@ -1,10 +1,10 @@
 #include "train/method.h"
 
+#include "train/check_number.h"
 #include "train/errors.h"
 #include "train/rules/make_rule.h"
 #include "train/whole_step.h"
 
-#include <cmath>
 #include <string>
 
 namespace proxprop::train {
@@ -49,11 +49,8 @@ std::string parameter_step(const MethodConfig& method) {
 
 // FOOF is the running Gram by other names: with the mean Gram its (lambda I + G)^-1 is that of tau_theta = 1 / lambda.
 ProximalOptions foof_options(const MethodConfig& method) {
-  require<ConfigError>(
-      std::isfinite(method.foof_lambda) && method.foof_lambda > 0, "method.foof_lambda must be positive, got ",
-      method.foof_lambda);
-  require<ConfigError>(
-      method.foof_m >= 0 && method.foof_m < 1, "method.foof_m must lie in [0, 1), got ", method.foof_m);
+  check_positive("method.foof_lambda", method.foof_lambda);
+  check_fraction("method.foof_m", method.foof_m);
   require<ConfigError>(
       method.foof_s >= 1 && method.foof_s <= method.foof_t,
       "method.foof_s must lie from 1 to method.foof_t = ", method.foof_t, ", got ", method.foof_s);
@@ -67,17 +64,11 @@ ProximalOptions foof_options(const MethodConfig& method) {
 }  // namespace
 
 std::optional<ProximalOptions> proximal_options(const MethodConfig& method) {
-  require<ConfigError>(
-      std::isfinite(method.tau_theta) && method.tau_theta > 0, "method.tau_theta must be positive, got ",
-      method.tau_theta);
-  require<ConfigError>(
-      method.cg_iterations >= 1, "method.cg_iterations must be at least 1, got ", method.cg_iterations);
-  require<ConfigError>(
-      method.cg_tolerance >= 0 && method.cg_tolerance < 1, "method.cg_tolerance must lie in [0, 1), got ",
-      method.cg_tolerance);
-  require<ConfigError>(method.update_every >= 1, "method.update_every must be at least 1, got ", method.update_every);
-  require<ConfigError>(
-      method.gram_decay >= 0 && method.gram_decay < 1, "method.gram_decay must lie in [0, 1), got ", method.gram_decay);
+  check_positive("method.tau_theta", method.tau_theta);
+  check_at_least("method.cg_iterations", method.cg_iterations, 1);
+  check_fraction("method.cg_tolerance", method.cg_tolerance);
+  check_at_least("method.update_every", method.update_every, 1);
+  check_fraction("method.gram_decay", method.gram_decay);
   ProximalOptions options;
   options.tau_theta = method.tau_theta;
   options.scaling = to_scaling(method.scaling);

@@ -1,5 +1,6 @@
 #include "train/optimizer.h"
 
+#include "train/check_number.h"
 #include "train/entropy_sgd.h"
 #include "train/errors.h"
 #include "train/muon.h"
@@ -11,11 +12,8 @@
 #include <torch/optim/rmsprop.h>
 #include <torch/optim/sgd.h>
 
-#include <cmath>
 #include <set>
 #include <string>
-#include <tuple>
-#include <utility>
 #include <vector>
 
 namespace proxprop::train {
@@ -24,42 +22,23 @@ namespace {
 namespace optim = torch::optim;
 
 void check_numbers(const OptimizerConfig& config) {
-  const auto finite_from = [](double value, double least) { return std::isfinite(value) && value >= least; };
-  require<ConfigError>(finite_from(config.lr, 0) && config.lr > 0, "optimizer.lr must be positive, got ", config.lr);
+  check_positive("optimizer.lr", config.lr);
+  check_fraction("optimizer.momentum", config.momentum);
+  check_at_least("optimizer.weight_decay", config.weight_decay, 0);
+  check_fraction("optimizer.beta1", config.beta1);
+  check_fraction("optimizer.beta2", config.beta2);
+  check_at_least("optimizer.eps", config.eps, 0);
+  check_fraction("optimizer.alpha", config.alpha);
+  check_at_least("optimizer.muon_ns_steps", config.muon_ns_steps, 1);
+  check_positive("optimizer.muon_adam_lr", config.muon_adam_lr);
+  check_at_least("optimizer.entropy_l", config.entropy_l, 1);
+  check_positive("optimizer.entropy_eta", config.entropy_eta);
+  check_at_least("optimizer.entropy_gamma0", config.entropy_gamma0, 0);
+  check_at_least("optimizer.entropy_gamma1", config.entropy_gamma1, 0);
+  check_positive("optimizer.entropy_alpha", config.entropy_alpha);
   require<ConfigError>(
-      finite_from(config.momentum, 0) && config.momentum < 1, "optimizer.momentum must lie in [0, 1), got ",
-      config.momentum);
-  require<ConfigError>(
-      finite_from(config.weight_decay, 0), "optimizer.weight_decay must be at least 0, got ", config.weight_decay);
-  require<ConfigError>(
-      finite_from(config.beta1, 0) && config.beta1 < 1, "optimizer.beta1 must lie in [0, 1), got ", config.beta1);
-  require<ConfigError>(
-      finite_from(config.beta2, 0) && config.beta2 < 1, "optimizer.beta2 must lie in [0, 1), got ", config.beta2);
-  require<ConfigError>(finite_from(config.eps, 0), "optimizer.eps must be at least 0, got ", config.eps);
-  require<ConfigError>(
-      finite_from(config.alpha, 0) && config.alpha < 1, "optimizer.alpha must lie in [0, 1), got ", config.alpha);
-}
-
-void check_muon(const OptimizerConfig& config) {
-  require<ConfigError>(
-      config.muon_ns_steps >= 1, "optimizer.muon_ns_steps must be at least 1, got ", config.muon_ns_steps);
-  require<ConfigError>(
-      std::isfinite(config.muon_adam_lr) && config.muon_adam_lr > 0, "optimizer.muon_adam_lr must be positive, got ",
-      config.muon_adam_lr);
-}
-
-void check_entropy_sgd(const OptimizerConfig& config) {
-  require<ConfigError>(config.entropy_l >= 1, "optimizer.entropy_l must be at least 1, got ", config.entropy_l);
-  require<ConfigError>(
-      std::isfinite(config.entropy_eta) && config.entropy_eta > 0, "optimizer.entropy_eta must be positive, got ",
-      config.entropy_eta);
-  for (const auto& [key, value] :
-       {std::pair{"entropy_gamma0", config.entropy_gamma0}, std::pair{"entropy_gamma1", config.entropy_gamma1},
-        std::pair{"entropy_eps", config.entropy_eps}})
-    require<ConfigError>(std::isfinite(value) && value >= 0, "optimizer.", key, " must be at least 0, got ", value);
-  require<ConfigError>(
-      config.entropy_alpha >= 0 && config.entropy_alpha < 1, "optimizer.entropy_alpha must lie in [0, 1), got ",
-      config.entropy_alpha);
+      config.entropy_alpha <= 1, "optimizer.entropy_alpha must be at most 1, got ", config.entropy_alpha);
+  check_at_least("optimizer.entropy_eps", config.entropy_eps, 0);
 }
 
 optim::SGDOptions sgd_options(const OptimizerConfig& config, double momentum) {
@@ -83,18 +62,25 @@ optim::AdagradOptions adagrad_options(const OptimizerConfig& config) {
   return optim::AdagradOptions(config.lr).eps(config.eps).weight_decay(config.weight_decay);
 }
 
-// The output layer is the last of the model, whether that is one layer or several.
-bool is_of_output_layer(const std::string& parameter, const torch::nn::Module& model) {
-  const auto children = model.named_children();
-  return !children.is_empty() && parameter.starts_with(children.back().key() + ".");
-}
-
+// As Muon's authors ask: AdamW takes the input layer, which is the first that has a matrix, the output layer, which is
+// the last of the model, and all that is not a matrix.
 std::unique_ptr<Muon> make_muon(const OptimizerConfig& config, const torch::nn::Module& model) {
+  const auto children = model.named_children();
+  const std::string output_layer = children.is_empty() ? "" : children.back().key();
+  std::string input_layer;
   std::vector<at::Tensor> hidden_weights, others;
   for (const auto& parameter : model.named_parameters()) {
-    const bool hidden_weight = parameter->dim() >= 2 && !is_of_output_layer(parameter.key(), model);
-    (hidden_weight ? hidden_weights : others).push_back(parameter.value());
+    const std::string layer = parameter.key().substr(0, parameter.key().find('.'));
+    const bool is_matrix = parameter->dim() >= 2;
+    if (is_matrix && input_layer.empty())
+      input_layer = layer;
+    const bool is_hidden_weight = is_matrix && layer != input_layer && layer != output_layer;
+    (is_hidden_weight ? hidden_weights : others).push_back(parameter.value());
   }
+  require<ConfigError>(
+      !hidden_weights.empty(),
+      "optimizer.name = muon is for the weights between the first and the last layer, and the model has none; the "
+      "others are AdamW's: use optimizer.name = adamw");
   MuonOptions options;
   options.lr = config.lr;
   options.momentum = config.momentum;
@@ -129,8 +115,6 @@ void check_optimizer(const OptimizerConfig& config) {
       "'",
       config.name, "'");
   check_numbers(config);
-  check_muon(config);
-  check_entropy_sgd(config);
   require<ConfigError>(
       config.name != "nesterov" || config.momentum > 0,
       "optimizer.name = nesterov needs optimizer.momentum > 0; sgd has none");

@@ -20,7 +20,8 @@ void check_optimizer(const OptimizerConfig& config);
 ///   nesterov  u = momentum * u + v;  theta -= lr * (v + momentum * u)            (torch's form)
 ///   adam, adamw, rmsprop   as in torch.optim
 ///   adagrad   as in torch.optim (Duchi, Hazan, Singer, JMLR 2011); eps is their delta
-///   muon      train/muon.h; the hidden weights are those of two dimensions and more outside of the last layer
+///   muon      train/muon.h; the hidden weights are those of two dimensions and more between the first layer that has
+///             such and the last layer
 ///   entropy_sgd  train/entropy_sgd.h
 ///   lbfgs     torch.optim.LBFGS with strong Wolfe line search; one step is up to 20 iterations
 /// Throws ConfigError.

@@ -1,5 +1,6 @@
 #include "train/schedule.h"
 
+#include "train/check_number.h"
 #include "train/errors.h"
 
 #include <algorithm>
@@ -13,13 +14,10 @@ void check_schedule(const ScheduleConfig& config) {
   require<ConfigError>(
       name == "constant" || name == "step" || name == "cosine" || name == "inverse",
       "schedule.name must be constant, step, cosine or inverse, got '", name, "'");
-  require<ConfigError>(
-      config.warmup_epochs >= 0, "schedule.warmup_epochs must be at least 0, got ", config.warmup_epochs);
-  require<ConfigError>(config.step_epochs >= 1, "schedule.step_epochs must be at least 1, got ", config.step_epochs);
-  require<ConfigError>(
-      std::isfinite(config.gamma) && config.gamma > 0, "schedule.gamma must be positive, got ", config.gamma);
-  require<ConfigError>(
-      std::isfinite(config.decay) && config.decay >= 0, "schedule.decay must be at least 0, got ", config.decay);
+  check_at_least("schedule.warmup_epochs", config.warmup_epochs, 0);
+  check_at_least("schedule.step_epochs", config.step_epochs, 1);
+  check_positive("schedule.gamma", config.gamma);
+  check_at_least("schedule.decay", config.decay, 0);
 }
 
 bool depends_on_epochs(const ScheduleConfig& config, int64_t epochs) {

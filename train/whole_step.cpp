@@ -1,28 +1,19 @@
 #include "train/whole_step.h"
 
 #include "train/admm_step.h"
+#include "train/check_number.h"
 #include "train/errors.h"
 #include "train/hessian_free_step.h"
 #include "train/mac_step.h"
 #include "train/sfo_step.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace proxprop::train {
 namespace {
 
 bool has_record_variables(const MethodConfig& method) {
   return method.name == "mac" || method.name == "admm";
-}
-
-void check_positive(const char* key, double value) {
-  require<ConfigError>(std::isfinite(value) && value > 0, "method.", key, " must be positive, got ", value);
-}
-
-void check_at_least(const char* key, double value, double least) {
-  require<ConfigError>(
-      std::isfinite(value) && value >= least, "method.", key, " must be at least ", least, ", got ", value);
 }
 
 }  // namespace
@@ -56,24 +47,24 @@ int64_t records_per_step(const Config& config, int64_t train_records) {
 
 void check_whole_step(const Config& config) {
   const MethodConfig& method = config.method;
-  check_at_least("hf_gradient_batch", static_cast<double>(method.hf_gradient_batch), 0);
-  check_at_least("hf_curvature_batch", static_cast<double>(method.hf_curvature_batch), 0);
-  check_positive("hf_lambda", method.hf_lambda);
-  check_at_least("hf_zeta", method.hf_zeta, 0);
+  check_at_least("method.hf_gradient_batch", method.hf_gradient_batch, 0);
+  check_at_least("method.hf_curvature_batch", method.hf_curvature_batch, 0);
+  check_positive("method.hf_lambda", method.hf_lambda);
+  check_at_least("method.hf_zeta", method.hf_zeta, 0);
   require<ConfigError>(method.hf_zeta <= 1, "method.hf_zeta must be at most 1, got ", method.hf_zeta);
-  check_at_least("hf_cg_iterations", static_cast<double>(method.hf_cg_iterations), 1);
-  check_at_least("hf_epsilon", method.hf_epsilon, 0);
-  check_at_least("sfo_max_history_terms", static_cast<double>(method.sfo_max_history_terms), 1);
-  check_at_least("sfo_max_gradient_noise", method.sfo_max_gradient_noise, 0);
-  check_positive("sfo_hessian_init", method.sfo_hessian_init);
-  check_at_least("sfo_init_subf", static_cast<double>(method.sfo_init_subf), 1);
-  check_positive("mac_mu", method.mac_mu);
-  check_at_least("mac_growth", method.mac_growth, 1);
-  check_at_least("mac_steps", static_cast<double>(method.mac_steps), 1);
-  check_at_least("mac_cg_iterations", static_cast<double>(method.mac_cg_iterations), 1);
-  check_positive("admm_beta", method.admm_beta);
-  check_positive("admm_gamma", method.admm_gamma);
-  check_at_least("admm_warm_up", static_cast<double>(method.admm_warm_up), 0);
+  check_at_least("method.hf_cg_iterations", method.hf_cg_iterations, 1);
+  check_at_least("method.hf_epsilon", method.hf_epsilon, 0);
+  check_at_least("method.sfo_max_history_terms", method.sfo_max_history_terms, 1);
+  check_at_least("method.sfo_max_gradient_noise", method.sfo_max_gradient_noise, 0);
+  check_positive("method.sfo_hessian_init", method.sfo_hessian_init);
+  check_at_least("method.sfo_init_subf", method.sfo_init_subf, 1);
+  check_positive("method.mac_mu", method.mac_mu);
+  check_at_least("method.mac_growth", method.mac_growth, 1);
+  check_at_least("method.mac_steps", method.mac_steps, 1);
+  check_at_least("method.mac_cg_iterations", method.mac_cg_iterations, 1);
+  check_positive("method.admm_beta", method.admm_beta);
+  check_positive("method.admm_gamma", method.admm_gamma);
+  check_at_least("method.admm_warm_up", method.admm_warm_up, 0);
   if (!takes_whole_steps(method))
     return;
   const auto no_part = [&](bool unused, const char* key) {

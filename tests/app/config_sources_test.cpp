@@ -98,6 +98,17 @@ TEST(Precedence, AStartCountsAsGiven) {
   EXPECT_EQ(config.train.epochs, 3);
 }
 
+TEST(DependentDefaults, AdamWBesideMuonHasItsAuthorsNumbers) {
+  const train::OptimizerConfig muon = with_sets({"optimizer.name=muon"}).optimizer;
+  EXPECT_EQ(muon.beta2, 0.95);
+  EXPECT_EQ(muon.eps, 1e-10);
+  const train::OptimizerConfig given =
+      with_sets({"optimizer.name=muon", "optimizer.beta2=0.9", "optimizer.eps=1e-6"}).optimizer;
+  EXPECT_EQ(given.beta2, 0.9);
+  EXPECT_EQ(given.eps, 1e-6);
+  EXPECT_EQ(with_sets({"optimizer.name=adamw"}).optimizer.beta2, 0.999);
+}
+
 TEST(DependentDefaults, LearningRateFollowsMethodAndOptimizer) {
   EXPECT_EQ(with_sets({"method.name=exact"}).optimizer.lr, 1.0);
   EXPECT_EQ(with_sets({"method.name=cg"}).optimizer.lr, 1.0);

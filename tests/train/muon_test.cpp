@@ -1,11 +1,14 @@
 // Muon: the Newton-Schulz iteration against the singular value decomposition, and the step against its recursion.
 
+#include "tests/train/support.h"
+#include "train/errors.h"
 #include "train/muon.h"
 #include "train/optimizer.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace proxprop::train {
@@ -41,6 +44,35 @@ TEST(NewtonSchulz, FiveStepsComeNearThePolarFactor) {
   EXPECT_GE((found * polar).sum().item<double>() / (found.norm() * polar.norm()).item<double>(), 0.98);
 }
 
+// Of matrices of Frobenius norm 1 with the singular value `value`, what the iteration makes of it.
+double iterated(double value, int64_t steps) {
+  const at::Tensor g = at::diag(at::tensor({value, std::sqrt(1 - value * value)}, at::kDouble));
+  return newton_schulz(g, steps)[0][0].item<double>();
+}
+
+// The authors choose the coefficients so that in the limit singular values lie within about 0.3 of 1, and call the
+// slope at zero what sets the speed: a = 3.4445 for each step.
+TEST(NewtonSchulz, BringsSingularValuesAsNearToOneAsItsAuthorsSayAndSmallOnesUpByThePowersOfA) {
+  double least = 2, most = 0, least_early = 2, most_early = 0;
+  for (int i = 0; i <= 4000; ++i) {
+    const double value = std::pow(10.0, -4.0 * i / 4000);
+    const double after_five = iterated(value, 5), in_the_limit = iterated(value, 30);
+    least = std::min(least, in_the_limit);
+    most = std::max(most, in_the_limit);
+    if (value >= 0.002) {
+      least_early = std::min(least_early, after_five);
+      most_early = std::max(most_early, after_five);
+    }
+  }
+  // 0.3 is the authors' "around"; the polynomial's own range is [0.6818, 1.1344], and 1.2024 on the way there.
+  EXPECT_NEAR(least, 0.68183, 1e-4);
+  EXPECT_LE(most, 1.3);
+  EXPECT_NEAR(least_early, 0.68183, 1e-4);
+  EXPECT_NEAR(most_early, 1.2024, 1e-3);
+  for (const int64_t steps : {1, 3, 5})
+    EXPECT_NEAR(iterated(1e-8, steps) / (1e-8 * std::pow(3.4445, static_cast<double>(steps))), 1, 1e-9) << steps;
+}
+
 TEST(NewtonSchulz, DoesNotSeeTheScaleAndLeavesZerosZero) {
   torch::manual_seed(3);
   const at::Tensor g = torch::randn({5, 8}, at::kDouble);
@@ -51,8 +83,8 @@ TEST(NewtonSchulz, DoesNotSeeTheScaleAndLeavesZerosZero) {
 torch::nn::Sequential small_model() {
   torch::manual_seed(4);
   torch::nn::Sequential model(
-      torch::nn::Conv2d(torch::nn::Conv2dOptions(2, 3, 2)), torch::nn::Flatten(), torch::nn::Linear(12, 40),
-      torch::nn::Linear(40, 4));
+      torch::nn::Conv2d(torch::nn::Conv2dOptions(2, 3, 2)), torch::nn::Conv2d(torch::nn::Conv2dOptions(3, 5, 2)),
+      torch::nn::Flatten(), torch::nn::Linear(12, 40), torch::nn::Linear(40, 4));
   model->to(at::kDouble);
   return model;
 }
@@ -83,7 +115,7 @@ TEST(Muon, TakesOrthogonalizedNesterovStepsWithHiddenWeightsAndAdamWsWithTheRest
   const auto adam = make_optimizer(adam_config, *other);
 
   std::map<std::string, at::Tensor> weights, buffers;
-  for (const char* name : {"0.weight", "2.weight"}) {
+  for (const char* name : {"1.weight", "3.weight"}) {
     weights[name] = model->named_parameters()[name].detach().clone();
     buffers[name] = at::zeros_like(weights[name]);
   }
@@ -117,6 +149,23 @@ TEST(Muon, TakesOrthogonalizedNesterovStepsWithHiddenWeightsAndAdamWsWithTheRest
     const at::Tensor& reference = hidden_weight ? weights[parameter.key()] : expected[parameter.key()];
     EXPECT_LE(relative_error(*parameter, reference), 1e-13) << parameter.key();
   }
+}
+
+// "When training a neural network with Muon, ... the input and output layers should be optimized by AdamW": also of an
+// MLP, and where the input layer is not the first module.
+TEST(Muon, LeavesInputAndOutputLayerToAdamW) {
+  torch::nn::Sequential model(
+      torch::nn::Flatten(), torch::nn::BatchNorm1d(6), torch::nn::Linear(6, 5), torch::nn::Linear(5, 4),
+      torch::nn::Linear(4, 3));
+  const auto optimizer = make_optimizer(muon_config(), *model);
+  const auto* muon = dynamic_cast<Muon*>(optimizer.get());
+  ASSERT_NE(muon, nullptr);
+  ASSERT_EQ(muon->hidden_weights().size(), 1u);
+  EXPECT_TRUE(muon->hidden_weights()[0].is_same(model->named_parameters()["3.weight"]));
+  torch::nn::Sequential shallow(torch::nn::Linear(6, 5), torch::nn::Linear(5, 3));
+  EXPECT_NE(
+      message_of<ConfigError>([&] { make_optimizer(muon_config(), *shallow); }).find("use optimizer.name = adamw"),
+      std::string::npos);
 }
 
 TEST(Muon, ZeroGradReachesAdamWsParameters) {

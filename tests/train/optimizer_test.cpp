@@ -34,7 +34,9 @@ struct Problem {
 
   static torch::nn::Sequential make_model() {
     torch::manual_seed(11);
-    return torch::nn::Sequential(torch::nn::Linear(4, 5), torch::nn::Tanh(), torch::nn::Linear(5, 2));
+    return torch::nn::Sequential(
+        torch::nn::Linear(4, 5), torch::nn::Tanh(), torch::nn::Linear(5, 3), torch::nn::Tanh(),
+        torch::nn::Linear(3, 2));
   }
 
   void step() {
@@ -86,8 +88,8 @@ TEST(Optimizer, StateIsNamedAfterTheParameter) {
   EXPECT_TRUE(optimizer_state(*problem.optimizer, *problem.model).empty());
   problem.step();
   const TensorMap state = optimizer_state(*problem.optimizer, *problem.model);
-  ASSERT_TRUE(state.contains("2.bias.exp_avg"));
-  EXPECT_EQ(state.at("2.bias.exp_avg").sizes(), at::IntArrayRef({2}));
+  ASSERT_TRUE(state.contains("4.bias.exp_avg"));
+  EXPECT_EQ(state.at("4.bias.exp_avg").sizes(), at::IntArrayRef({2}));
   EXPECT_EQ(state.at("0.weight.step").item<int64_t>(), 1);
 }
 
@@ -111,13 +113,29 @@ TEST(Optimizer, AdagradDividesByTheRootOfTheSumOfSquares) {
   }
 }
 
+// Under a constant gradient, of whatever size, the k-th step is lr / sqrt(k).
+TEST(Optimizer, AdagradStepsShrinkAsOneOverTheRootOfTheirNumberWhateverTheScale) {
+  OptimizerConfig config = named("adagrad");
+  config.weight_decay = config.eps = 0;
+  torch::nn::Module module;
+  at::Tensor x = module.register_parameter("x", at::zeros({3}, at::kDouble));
+  const auto optimizer = make_optimizer(config, module);
+  x.mutable_grad() = at::tensor({1e-8, 1.0, -1e8}, at::kDouble);
+  double expected = 0;
+  for (int k = 1; k <= 100; ++k) {
+    optimizer->step();
+    expected += config.lr / std::sqrt(k);
+    EXPECT_LE((x.detach() * at::tensor({-1, -1, 1}) - expected).abs().max().item<double>(), 1e-14) << k;
+  }
+}
+
 TEST(Optimizer, MuonKeepsMomentumOfHiddenWeightsAndAdamWsStateOfTheRest) {
   Problem problem("muon");
   problem.step();
   const TensorMap state = optimizer_state(*problem.optimizer, *problem.model);
-  for (const char* name : {"0.weight.momentum_buffer", "0.bias.exp_avg", "2.weight.exp_avg", "2.bias.exp_avg_sq"})
+  for (const char* name : {"2.weight.momentum_buffer", "2.bias.exp_avg", "0.weight.exp_avg", "4.weight.exp_avg_sq"})
     EXPECT_TRUE(state.contains(name)) << name;
-  EXPECT_EQ(state.size(), 1u + 3u * 3u);
+  EXPECT_EQ(state.size(), 1u + 5u * 3u);
 }
 
 TEST(Optimizer, StateOfAnotherOptimizerOrModelIsRefusedAndChangesNothing) {
@@ -127,10 +145,10 @@ TEST(Optimizer, StateOfAnotherOptimizerOrModelIsRefusedAndChangesNothing) {
   Problem momentum("momentum");
   momentum.step();
   EXPECT_THROW(restore_optimizer_state(*momentum.optimizer, *momentum.model, state), CheckpointError);
-  EXPECT_EQ(optimizer_state(*momentum.optimizer, *momentum.model).size(), 4u);
+  EXPECT_EQ(optimizer_state(*momentum.optimizer, *momentum.model).size(), 6u);
 
   TensorMap wrong_shape = state;
-  wrong_shape["2.bias.exp_avg"] = at::zeros({3});
+  wrong_shape["4.bias.exp_avg"] = at::zeros({3});
   EXPECT_THROW(restore_optimizer_state(*adam.optimizer, *adam.model, wrong_shape), CheckpointError);
   TensorMap renamed = state;
   renamed.emplace("9.bias.exp_avg", at::zeros({2}));

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 namespace proxprop::train {
 
 // In the displacement D = W_0 - W, so that nothing is a small difference of large numbers:
@@ -14,11 +16,13 @@ std::vector<at::Tensor> LocoPropRule::direction(const LayerPass& pass) {
   for (const at::Tensor& part : gradient)
     displacement.push_back(part * (options_.lr * options_.gamma));
   for (int64_t iteration = 1; iteration < options_.t; ++iteration) {
+    const double left = 1 - static_cast<double>(iteration) / static_cast<double>(options_.t);
+    const double lr = options_.lr * std::max(left, 0.25);
     const std::vector<at::Tensor> image = transfer->adjoint(transfer->apply(displacement));
     for (size_t i = 0; i < gradient.size(); ++i) {
-      displacement[i].mul_(1 - options_.lr / options_.eta);
-      displacement[i].add_(image[i], -options_.lr / rows);
-      displacement[i].add_(gradient[i], options_.lr * options_.gamma);
+      displacement[i].mul_(1 - lr / options_.eta);
+      displacement[i].add_(image[i], -lr / rows);
+      displacement[i].add_(gradient[i], lr * options_.gamma);
     }
   }
   return displacement;

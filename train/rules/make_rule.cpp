@@ -1,31 +1,20 @@
 #include "train/rules/make_rule.h"
 
+#include "train/check_number.h"
 #include "train/errors.h"
 #include "train/rules/isaac_rule.h"
 #include "train/rules/kfac_rule.h"
 #include "train/rules/locoprop_rule.h"
 #include "train/rules/released_rule.h"
 
-#include <cmath>
-
 namespace proxprop::train {
 namespace {
 
-void check_positive(const char* key, double value) {
-  require<ConfigError>(std::isfinite(value) && value > 0, "method.", key, " must be positive, got ", value);
-}
-
-void check_count(const char* key, int64_t value) {
-  require<ConfigError>(value >= 1, "method.", key, " must be at least 1, got ", value);
-}
-
 std::unique_ptr<DirectionRule> make_kfac(const MethodConfig& method) {
-  check_positive("kfac_lambda", method.kfac_lambda);
-  require<ConfigError>(
-      method.kfac_epsilon >= 0 && method.kfac_epsilon < 1, "method.kfac_epsilon must lie in [0, 1), got ",
-      method.kfac_epsilon);
-  check_count("kfac_t_cov", method.kfac_t_cov);
-  check_count("kfac_t_inv", method.kfac_t_inv);
+  check_positive("method.kfac_lambda", method.kfac_lambda);
+  check_fraction("method.kfac_epsilon", method.kfac_epsilon);
+  check_at_least("method.kfac_t_cov", method.kfac_t_cov, 1);
+  check_at_least("method.kfac_t_inv", method.kfac_t_inv, 1);
   require<ConfigError>(
       method.kfac_fisher == "sampled" || method.kfac_fisher == "empirical",
       "method.kfac_fisher must be sampled or empirical, got '", method.kfac_fisher, "'");
@@ -34,10 +23,10 @@ std::unique_ptr<DirectionRule> make_kfac(const MethodConfig& method) {
 }
 
 std::unique_ptr<DirectionRule> make_locoprop(const MethodConfig& method) {
-  check_count("locoprop_t", method.locoprop_t);
-  check_positive("locoprop_gamma", method.locoprop_gamma);
-  check_positive("locoprop_eta", method.locoprop_eta);
-  check_positive("locoprop_lr", method.locoprop_lr);
+  check_at_least("method.locoprop_t", method.locoprop_t, 1);
+  check_positive("method.locoprop_gamma", method.locoprop_gamma);
+  check_positive("method.locoprop_eta", method.locoprop_eta);
+  check_positive("method.locoprop_lr", method.locoprop_lr);
   return std::make_unique<LocoPropRule>(
       LocoPropOptions{method.locoprop_t, method.locoprop_gamma, method.locoprop_eta, method.locoprop_lr});
 }
@@ -54,7 +43,7 @@ std::unique_ptr<DirectionRule> make_rule(const MethodConfig& method) {
   if (method.name == "locoprop_s")
     return make_locoprop(method);
   if (method.name == "isaac") {
-    check_positive("isaac_lambda", method.isaac_lambda);
+    check_positive("method.isaac_lambda", method.isaac_lambda);
     return std::make_unique<IsaacRule>(method.isaac_lambda);
   }
   if (is_for_linear_layers_only(method))
@@ -63,7 +52,7 @@ std::unique_ptr<DirectionRule> make_rule(const MethodConfig& method) {
 }
 
 bool rules_output_layer(const MethodConfig& method) {
-  return method.name == "kfac";
+  return method.name == "kfac" || method.name == "locoprop_s";
 }
 
 bool is_for_linear_layers_only(const MethodConfig& method) {

@@ -14,7 +14,7 @@ bool has_rule(const MethodConfig& method);
 std::unique_ptr<DirectionRule> make_rule(const MethodConfig& method);
 
 /// Whether the method is for the output layer as well, which otherwise takes explicit steps: K-FAC's matrix is that of
-/// all layers, and its directions have another scale than gradients.
+/// all layers, and LocoProp solves a local problem in each; their directions have another scale than gradients.
 bool rules_output_layer(const MethodConfig& method);
 
 /// Whether the method knows fully connected layers only.
