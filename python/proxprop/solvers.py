@@ -166,16 +166,20 @@ class AmortizedCholesky(Solver):
 class RunningGram(Solver):
     """An openly inexact step: a running average of the batches' Grams, whose inverse is renewed now and then.
 
-    FOOF (Benzing, ICML 2022). With ``decay=0`` and ``update_every=1`` it is the exact step. Layers keep the average.
+    FOOF (Benzing, ICML 2022, where `decay`, `update_every` and `average_steps` are m, T and S). With ``decay=0`` and
+    ``update_every=1`` it is the exact step. Layers keep the average.
 
     `route`, `memory_limit` and `process_group` are those of every `Solver`.
 
     Parameters
     ----------
     decay
-        Weight of the average so far at an update, at least 0 and below 1.
+        Weight of the average so far when a batch's Gram is added, at least 0 and below 1.
     update_every
-        Steps between updates of average and inverse, at least 1.
+        Steps from one inverse to the next, at least 1.
+    average_steps
+        Of the steps from one inverse to the next, the last so many add their Gram to the average; from 1 to
+        `update_every`. The first step always does, and its average is its own Gram.
 
     Raises
     ------
@@ -185,6 +189,7 @@ class RunningGram(Solver):
 
     decay: float = 0.95
     update_every: int = 1
+    average_steps: int = 1
 
     kind: ClassVar[str] = "running_gram"
     keeps_state: ClassVar[bool] = True
@@ -195,9 +200,14 @@ class RunningGram(Solver):
             raise ValueError(f"the decay of RunningGram must be at least 0 and below 1, got {self.decay}")
         if self.update_every < 1:
             raise ValueError(f"update_every of RunningGram must be at least 1, got {self.update_every}")
+        if not 1 <= self.average_steps <= self.update_every:
+            raise ValueError(
+                f"average_steps of RunningGram must be from 1 to update_every = {self.update_every}, "
+                f"got {self.average_steps}"
+            )
 
     def arguments(self) -> list[float]:
-        return [self.decay, float(self.update_every)]
+        return [self.decay, float(self.update_every), float(self.average_steps)]
 
     def __str__(self) -> str:
         return "running Gram"

@@ -37,7 +37,7 @@ Solver amortized(Numbers numbers, Coupling) {
 }
 
 Solver running_gram(Numbers numbers, Coupling) {
-  return RunningGram{numbers[0], whole(numbers[1], "update_every")};
+  return RunningGram{numbers[0], whole(numbers[1], "update_every"), whole(numbers[2], "average_steps")};
 }
 
 struct SolverKind {
@@ -50,7 +50,7 @@ const std::array<SolverKind, 5> solver_kinds{{
     {"exact", 0, [](Numbers, Coupling) -> Solver { return Cholesky{}; }},
     {"cg", 3, conjugate_gradient},
     {"amortized", 3, amortized},
-    {"running_gram", 2, running_gram},
+    {"running_gram", 3, running_gram},
     {"gradient", 0, [](Numbers, Coupling) -> Solver { return Gradient{}; }},
 }};
 
