@@ -46,6 +46,11 @@ class Solver(ABC):
         if self.memory_limit < 0:
             raise ValueError(f"memory_limit must not be negative, got {self.memory_limit}")
 
+    @property
+    def joins_layers(self) -> bool:
+        """Whether layers with one input may be solved as one wide layer: outputs do not see each other."""
+        return not self.keeps_state
+
     @abstractmethod
     def arguments(self) -> list[float]:
         """The solver's numbers, in the order that the C++ library expects."""
@@ -107,6 +112,10 @@ class CG(Solver):
             raise ValueError(f"the tolerance of CG must be finite and not negative, got {self.tolerance}")
         if self.coupling not in (None, "per_output", "joint"):
             raise ValueError(f"the coupling of CG is 'per_output', 'joint' or None, got {self.coupling!r}")
+
+    @property
+    def joins_layers(self) -> bool:
+        return self.coupling != "joint"
 
     def arguments(self) -> list[float]:
         coupling = {None: math.nan, "per_output": 0.0, "joint": 1.0}[self.coupling]
@@ -218,6 +227,10 @@ class Gradient(Solver):
     """No proximal step: plain backpropagation, higher derivatives included."""
 
     kind: ClassVar[str] = "gradient"
+
+    @property
+    def joins_layers(self) -> bool:
+        return False  # there is no solve
 
     def arguments(self) -> list[float]:
         return []
