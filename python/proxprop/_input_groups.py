@@ -56,7 +56,7 @@ def _named(possible: dict[str, Candidate], names: Sequence[str]) -> list[Candida
     unknown = [name for name in names if name not in possible]
     if unknown or isinstance(names, str):
         raise ValueError(
-            f"shared_input is a sequence of groups of names of fully connected layers that become proximal and share no "
+            "shared_input is a sequence of groups of names of fully connected layers that become proximal and share no "
             f"parameters; {unknown or repr(names)} is none"
         )
     group = [possible[name] for name in names]

@@ -100,6 +100,8 @@ def convert(
     ------
     ValueError
         For invalid options; with `strict`, for a layer that cannot become proximal. The model is then unchanged.
+    RuntimeError
+        For a layer whose parameters are sharded over ranks; layers that were converted refuse to be sharded later.
 
     Examples
     --------

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from proxprop._ops import ParameterTracker, ops
+from proxprop._sharding import refuse_sharded
 from proxprop.solvers import step_arguments
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class SharedInput:
         members = self._members()
         index = next(i for i, member in enumerate(members) if member is layer)
         weights, biases = [m.weight for m in members], [m.bias for m in members]
+        refuse_sharded("a proximal layer (linear)", [input, *weights, *biases])
         step = step_arguments(layer.tau_theta, layer.solver, layer.scaling)
         output: Tensor = ops.tracked_shared_linear(self.tracker, index, input, weights, biases, *step)
         return output
