@@ -168,6 +168,10 @@ class Preconditioner:
                 "take the direction of its own samples, and neither those nor their mean are that of the whole batch"
             )
 
+    def parameters(self) -> list[Parameter]:
+        """Those that `step` gives a direction."""
+        return [parameter for layer in self._layers.values() for parameter in layer.parameters]
+
     def reset(self) -> None:
         """Forgets what backward passes left, where ``zero_grad(set_to_none=False)`` threw the gradients away."""
         for layer in self._layers.values():

@@ -81,18 +81,21 @@ def test_a_rank_that_dies_ends_the_job(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "way, kind",
+    "words",
     [
         ("convert", "plain"),
+        ("convert", "plain", "spared"),
         ("convert", "noisy"),
         ("convert", "attentive"),
         ("preconditioner", "plain"),
+        ("preconditioner", "plain", "spared"),
         ("preconditioner", "noisy"),
         ("diagonal", "diagonal"),
+        ("diagonal", "diagonal", "spared"),
     ],
 )
-def test_ranks_under_ddp_train_as_one(way: str, kind: str) -> None:
-    run_ranks("rank_of_test.py", way, kind)
+def test_ranks_under_ddp_train_as_one(words: tuple[str, ...]) -> None:
+    run_ranks("rank_of_test.py", *words)
 
 
 def test_sharded_layers_are_refused() -> None:
