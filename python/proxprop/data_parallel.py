@@ -61,7 +61,7 @@ class _Explicit:
         return layer is not None and layer.process_group is None
 
 
-def _average(state: _Explicit, bucket: dist.GradBucket) -> Future[Tensor]:
+def _average(state: _Explicit, bucket: dist.GradBucket) -> Future[Tensor]:  # type: ignore[name-defined]
     pairs = zip(bucket.parameters(), bucket.gradients(), strict=True)
     explicit = [gradient for parameter, gradient in pairs if state.averages(parameter)]
     future: Future[Tensor] = Future()
@@ -77,6 +77,8 @@ def _average(state: _Explicit, bucket: dist.GradBucket) -> Future[Tensor]:
             parts = values.split([gradient.numel() for gradient in explicit])
             for gradient, mean in zip(explicit, parts, strict=True):
                 gradient.copy_(mean.view_as(gradient))
-        return bucket.buffer()
+        result: Tensor = bucket.buffer()
+        return result
 
-    return dist.all_reduce(values, group=state.group, async_op=True).get_future().then(put_back)
+    done: Future[Tensor] = dist.all_reduce(values, group=state.group, async_op=True).get_future().then(put_back)
+    return done

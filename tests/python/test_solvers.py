@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from reference import relative_error, with_ones
+from reference import relative_error, sample_matrix
 from torch import nn
 
 import proxprop
@@ -54,7 +54,7 @@ def test_running_gram_averages_the_last_steps_before_an_inverse(update_every, av
     module = layer(proxprop.RunningGram(decay=0.75, update_every=update_every, average_steps=average_steps))
     average = inverted = None
     for step, (a, g) in enumerate(data):
-        matrix = with_ones(a.numpy()[None])[0]
+        matrix = sample_matrix(a.numpy())[0]
         gram = matrix.T @ matrix
         if average is None:
             average = gram
