@@ -8,11 +8,13 @@ if(TARGET proxprop::libtorch)
   return()
 endif()
 
-# A wheel is built against the torch of the Python that builds it.
-if(SKBUILD AND NOT EXISTS "${PROXPROP_TORCH_DIR}/lib/libtorch_cpu.so")
+# A wheel is built against the torch of the Python that builds it, which may be another one when the same build folder is
+# used again.
+if(SKBUILD AND (NOT EXISTS "${PROXPROP_TORCH_DIR}/lib/libtorch_cpu.so" OR PROXPROP_TORCH_DIR STREQUAL PROXPROP_TORCH_DIR_OF_PYTHON))
   include(ProxpropPythonPackage)
   proxprop_python_package(_proxprop_torch_dir torch)
   set(PROXPROP_TORCH_DIR "${_proxprop_torch_dir}" CACHE PATH "LibTorch tree with include/ and lib/ (the wheel's torch folder)" FORCE)
+  set(PROXPROP_TORCH_DIR_OF_PYTHON "${_proxprop_torch_dir}" CACHE INTERNAL "PROXPROP_TORCH_DIR where Python gave it")
 endif()
 
 if(NOT PROXPROP_TORCH_DIR)

@@ -15,6 +15,7 @@ they are:
 from proxprop import nn
 from proxprop._build_info import version as __version__
 from proxprop.conversion import Conversion, ConvertedLayer, convert, revert
+from proxprop.data_parallel import average_explicit_gradients
 from proxprop.functional import conv_direction, conv_transpose_direction, linear_direction
 from proxprop.nn._rows import row_mask
 from proxprop.preconditioner import Preconditioner
@@ -31,6 +32,7 @@ __all__ = [
     "RunningGram",
     "Solver",
     "__version__",
+    "average_explicit_gradients",
     "conv_direction",
     "conv_transpose_direction",
     "convert",

@@ -13,7 +13,7 @@ from torch.nn.modules.conv import _ConvTransposeNd
 from proxprop._ops import ops
 from proxprop._selection import base_class
 from proxprop.nn.conv import pad_input
-from proxprop.solvers import CG, Scaling, Solver, step_arguments
+from proxprop.solvers import Scaling, Solver, step_arguments
 
 Directions = tuple[Tensor, Tensor]  # weight, bias; empty for one that is not trained
 
@@ -64,8 +64,7 @@ def solve(problems: Sequence[Problem]) -> Iterator[tuple[int, Directions]]:
 
 def _shared_gram(problem: Problem) -> Hashable | None:
     """Equal for problems whose Gram matrices, and what is solved with them, are the same."""
-    coupled = isinstance(problem.solver, CG) and problem.solver.coupling == "joint"
-    if base_class(problem.module) is not torch.nn.Linear or problem.solver.keeps_state or coupled:
+    if base_class(problem.module) is not torch.nn.Linear or not problem.solver.joins_layers:
         return None
     options = (problem.tau_theta, problem.solver, problem.scaling, problem.trained)
     inputs = tuple((use.input.data_ptr(), use.input.shape, use.input.stride(), id(use.mask)) for use in problem.uses)

@@ -9,6 +9,7 @@ import torch
 from torch.nn import Module, Parameter
 
 import proxprop.nn as proximal
+from proxprop._sharding import is_wrapper, refuse, refuse_sharded_module
 
 Filter = Callable[[str, Module], bool]
 
@@ -56,8 +57,12 @@ class Candidate:
 def select(model: Module, chosen: Filter | None) -> list[Candidate]:
     """Every module of `model` that has parameters of its own, in the order of `named_modules`.
 
-    Without `chosen` all possible layers are taken but the output layer: the last linear one in that order.
+    Without `chosen` all possible layers are taken but the output layer: the last linear one in that order. Raises
+    RuntimeError where the parameters of a layer that would be taken are sharded.
     """
+    wrapper = next((name for name, module in model.named_modules() if is_wrapper(module)), None)
+    if wrapper is not None:
+        refuse(f"'{wrapper}'")
     candidates = [Candidate(name, module) for name, module in model.named_modules() if _own_parameters(module)]
     owners: dict[int, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
@@ -70,18 +75,25 @@ def select(model: Module, chosen: Filter | None) -> list[Candidate]:
         part = f"part of a {type(whole).__name__}, which decides its step" if whole is not None else ""
         candidate.reason = part or _limit(candidate.module) or _tie_limit(candidate, owners)
         candidate.tied = owners[id(candidate.own_parameters[0])]
-    output = next((c.module for c in reversed(candidates) if holds_linear_map(c.module)), None)
-    _choose(candidates, chosen, parts.get(id(output), output))
+    last = next((c.module for c in reversed(candidates) if holds_linear_map(c.module)), None)
+    output = parts.get(id(last), last)
+    for candidate in candidates:
+        if holds_linear_map(candidate.module) and _wanted(candidate, chosen, output):
+            refuse_sharded_module(f"layer '{candidate.name}'", candidate.module)
+    _choose(candidates, chosen, output)
     return candidates
+
+
+def _wanted(candidate: Candidate, chosen: Filter | None, output: Module | None) -> bool:
+    return candidate.module is not output if chosen is None else chosen(candidate.name, candidate.module)
 
 
 def _choose(candidates: list[Candidate], chosen: Filter | None, output: Module | None) -> None:
     possible = [c for c in candidates if c.taken]
     for candidate in possible:
-        if chosen is None and candidate.module is output:
-            candidate.reason = "output layer: its step stays explicit (eq. 8 and 12)"
-        elif chosen is not None and not chosen(candidate.name, candidate.module):
-            candidate.reason = "left out by the filter"
+        if not _wanted(candidate, chosen, output):
+            explicit = "output layer: its step stays explicit (eq. 8 and 12)"
+            candidate.reason = explicit if chosen is None else "left out by the filter"
         candidate.by_choice = bool(candidate.reason)
     for candidate in possible:
         left_out = [other.name for other in candidate.tied if other.by_choice]

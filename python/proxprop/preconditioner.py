@@ -13,6 +13,7 @@ from torch.nn import Module, Parameter
 from proxprop._joint_solve import Problem, Use, solve
 from proxprop._ops import ParameterTracker
 from proxprop._selection import Filter, base_class, report_limits, select
+from proxprop._sharding import refuse_sharded_module
 from proxprop.nn._rows import mask_of
 from proxprop.solvers import Exact, Scaling, Solver, check_step, with_group
 
@@ -94,7 +95,7 @@ class Preconditioner:
         For invalid options or an unknown key in `groups`.
     RuntimeError
         Where there are several ranks and no `process_group` (also from `step`): the mean of their directions is not the
-        direction of the whole batch.
+        direction of the whole batch. Where parameters are sharded (likewise): a step needs whole layers on every rank.
 
     Examples
     --------
@@ -119,7 +120,6 @@ class Preconditioner:
         process_group: ProcessGroup | None = None,
     ) -> None:
         self._together = process_group is not None
-        self._refuse_to_step_alone()
         self.steps = 0
         self._grad_scaler = grad_scaler
         self._layers: dict[int, _Layer] = {}
@@ -127,6 +127,7 @@ class Preconditioner:
         defaults = {"tau_theta": tau_theta, "solver": solver, "scaling": scaling}
         options = _options_of_modules(defaults, groups)
         candidates = select(model, filter)
+        self._refuse_to_step_alone()
         for candidate in candidates:
             if candidate.taken and base_class(candidate.module) is torch.nn.MultiheadAttention:
                 candidate.reason = "it reads its projections without calling them (proxprop.convert makes it proximal)"
@@ -147,6 +148,8 @@ class Preconditioner:
         Layers that no backward pass reached keep their gradient. Raises RuntimeError where the sizes of the uses do
         not belong together.
         """
+        for layer in self._layers.values():
+            refuse_sharded_module(f"layer '{layer.name}'", layer.module)
         self._refuse_to_step_alone()
         scale = self._grad_scaler.get_scale() if self._grad_scaler is not None else 1.0
         stepping = [layer for layer in self._layers.values() if layer.uses and layer.has_gradient]
@@ -164,6 +167,10 @@ class Preconditioner:
                 "proxprop: there are several ranks: give the Preconditioner their process_group. Alone each rank would "
                 "take the direction of its own samples, and neither those nor their mean are that of the whole batch"
             )
+
+    def parameters(self) -> list[Parameter]:
+        """Those that `step` gives a direction."""
+        return [parameter for layer in self._layers.values() for parameter in layer.parameters]
 
     def reset(self) -> None:
         """Forgets what backward passes left, where ``zero_grad(set_to_none=False)`` threw the gradients away."""

@@ -46,6 +46,11 @@ class Solver(ABC):
         if self.memory_limit < 0:
             raise ValueError(f"memory_limit must not be negative, got {self.memory_limit}")
 
+    @property
+    def joins_layers(self) -> bool:
+        """Whether layers with one input may be solved as one wide layer: outputs do not see each other."""
+        return not self.keeps_state
+
     @abstractmethod
     def arguments(self) -> list[float]:
         """The solver's numbers, in the order that the C++ library expects."""
@@ -108,6 +113,10 @@ class CG(Solver):
         if self.coupling not in (None, "per_output", "joint"):
             raise ValueError(f"the coupling of CG is 'per_output', 'joint' or None, got {self.coupling!r}")
 
+    @property
+    def joins_layers(self) -> bool:
+        return self.coupling != "joint"
+
     def arguments(self) -> list[float]:
         coupling = {None: math.nan, "per_output": 0.0, "joint": 1.0}[self.coupling]
         return [float(self.iterations), self.tolerance or 0.0, coupling]
@@ -166,16 +175,20 @@ class AmortizedCholesky(Solver):
 class RunningGram(Solver):
     """An openly inexact step: a running average of the batches' Grams, whose inverse is renewed now and then.
 
-    FOOF (Benzing, ICML 2022). With ``decay=0`` and ``update_every=1`` it is the exact step. Layers keep the average.
+    FOOF (Benzing, ICML 2022, where `decay`, `update_every` and `average_steps` are m, T and S). With ``decay=0`` and
+    ``update_every=1`` it is the exact step. Layers keep the average.
 
     `route`, `memory_limit` and `process_group` are those of every `Solver`.
 
     Parameters
     ----------
     decay
-        Weight of the average so far at an update, at least 0 and below 1.
+        Weight of the average so far when a batch's Gram is added, at least 0 and below 1.
     update_every
-        Steps between updates of average and inverse, at least 1.
+        Steps from one inverse to the next, at least 1.
+    average_steps
+        Of the steps from one inverse to the next, the last so many add their Gram to the average; from 1 to
+        `update_every`. The first step always does, and its average is its own Gram.
 
     Raises
     ------
@@ -185,6 +198,7 @@ class RunningGram(Solver):
 
     decay: float = 0.95
     update_every: int = 1
+    average_steps: int = 1
 
     kind: ClassVar[str] = "running_gram"
     keeps_state: ClassVar[bool] = True
@@ -195,9 +209,14 @@ class RunningGram(Solver):
             raise ValueError(f"the decay of RunningGram must be at least 0 and below 1, got {self.decay}")
         if self.update_every < 1:
             raise ValueError(f"update_every of RunningGram must be at least 1, got {self.update_every}")
+        if not 1 <= self.average_steps <= self.update_every:
+            raise ValueError(
+                f"average_steps of RunningGram must be from 1 to update_every = {self.update_every}, "
+                f"got {self.average_steps}"
+            )
 
     def arguments(self) -> list[float]:
-        return [self.decay, float(self.update_every)]
+        return [self.decay, float(self.update_every), float(self.average_steps)]
 
     def __str__(self) -> str:
         return "running Gram"
@@ -208,6 +227,10 @@ class Gradient(Solver):
     """No proximal step: plain backpropagation, higher derivatives included."""
 
     kind: ClassVar[str] = "gradient"
+
+    @property
+    def joins_layers(self) -> bool:
+        return False  # there is no solve
 
     def arguments(self) -> list[float]:
         return []

@@ -1,5 +1,6 @@
 #include "autograd/parameter_tracker.h"
 
+#include "autograd/session_solve.h"
 #include "autograd/solve_precision.h"
 
 #include <ATen/ATen.h>
@@ -32,23 +33,6 @@ at::Tensor alias_of(const at::Tensor& parameter) {
       torch::autograd::impl::version_counter(parameter), /*allow_tensor_metadata_change=*/true));
 }
 
-ProximalStep solve(const Session& session, std::vector<Session::Use> uses) {
-  if (uses.size() == 1) {
-    return proximal_direction(
-        *uses.front().transfer, uses.front().grad_output, session.options(), session.solver_state());
-  }
-  std::vector<std::shared_ptr<const LinearTransfer>> transfers;
-  std::vector<std::vector<int64_t>> sizes;
-  std::vector<at::Tensor> outputs;
-  for (auto& use : uses) {
-    transfers.push_back(std::move(use.transfer));
-    sizes.push_back(use.grad_output.sizes().vec());
-    outputs.push_back(use.grad_output.reshape({-1}));
-  }
-  const StackedTransfer stacked(std::move(transfers), std::move(sizes));
-  return proximal_direction(stacked, at::cat(outputs), session.options(), session.solver_state());
-}
-
 class Solve : public torch::autograd::Function<Solve> {
  public:
   static variable_list forward(AutogradContext* context, const SessionPtr& session, at::TensorList parameters) {
@@ -69,11 +53,14 @@ class Solve : public torch::autograd::Function<Solve> {
     if (uses.empty()) {
       return gradients;
     }
-    auto step = solve(*session, std::move(uses));
-    session->report(step.summary);
-    for (size_t i = 0, next = 0; i < along_aliases.size(); ++i) {
-      if (session->trained()[i]) {
-        gradients[1 + i] = std::move(step.direction[next++]);
+    auto directions = session_directions(*session, std::move(uses));
+    for (size_t layer = 0, i = 1; layer < session->layers(); ++layer) {
+      auto next = directions[layer].begin();
+      for (const bool trained : session->trained(layer)) {
+        if (trained && next != directions[layer].end()) {
+          gradients[i] = std::move(*next++);
+        }
+        ++i;
       }
     }
     return gradients;
@@ -87,12 +74,14 @@ class UseTransfer : public torch::autograd::Function<UseTransfer> {
       const at::Tensor& input,
       const TransferFunctionPtr& function,
       const SessionPtr& session,
+      int64_t layer,
       at::TensorList parameters) {
     variable_list saved{input};
     saved.insert(saved.end(), parameters.begin(), parameters.end());
     context->save_for_backward(std::move(saved));
     context->saved_data["function"] = capsule(function);
     context->saved_data["session"] = capsule(session);
+    context->saved_data["layer"] = layer;
     return function->forward(input, parameters);
   }
 
@@ -110,12 +99,15 @@ class UseTransfer : public torch::autograd::Function<UseTransfer> {
       any_parameter = any_parameter || context->needs_input_grad(1 + i);
     }
     // First what may throw: what a failed pass has left would be held until the session ends.
-    variable_list gradients(3 + parameters.size());
+    variable_list gradients(4 + parameters.size());
     if (context->needs_input_grad(0)) {
       gradients[0] = input_gradient(*function, grad_output, input, parameters);
     }
     if (any_parameter) {
-      session->leave({function->transfer(input, parameters, session->trained()), in_solve_precision(grad_output)});
+      const auto layer = size_t(context->saved_data["layer"].toInt());
+      session->leave(
+          {function->transfer(input, parameters, session->trained(layer)), in_solve_precision(grad_output), layer,
+           session->layers() > 1 ? input : at::Tensor()});
     }
     return gradients;
   }
@@ -132,7 +124,10 @@ TrainedMask trained_mask(const std::vector<at::Tensor>& parameters) {
 }  // namespace
 
 Session::Session(
-    ProximalOptions options, TrainedMask trained, StepObserver observer, std::shared_ptr<SolverState> solver_state)
+    ProximalOptions options,
+    std::vector<TrainedMask> trained,
+    StepObserver observer,
+    std::shared_ptr<SolverState> solver_state)
     : options_(std::move(options)),
       trained_(std::move(trained)),
       observer_(std::move(observer)),
@@ -170,17 +165,21 @@ void Session::report(const StepSummary& summary) const {
   }
 }
 
-bool ParameterTracker::still_valid(const std::vector<at::Tensor>& parameters, const ProximalOptions& options) const {
-  if (!current_.session || current_.session->ended() || current_.session->options() != options ||
-      parameters.size() != parameters_.size()) {
+bool ParameterTracker::Tracked::is(const at::Tensor& other) const {
+  return other.is_same(parameter) && other.is_alias_of(alias) && int64_t(other._version()) == version;
+}
+
+bool ParameterTracker::still_valid(
+    const std::vector<std::vector<at::Tensor>>& parameters, const ProximalOptions& options) const {
+  if (!session_ || session_->ended() || session_->options() != options || parameters.size() != tracked_.size()) {
     return false;
   }
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    const bool same = parameters[i].is_same(parameters_[i]) &&
-                      parameters[i].unsafeGetTensorImpl()->storage().unsafeGetStorageImpl() ==
-                          current_.aliases[i].unsafeGetTensorImpl()->storage().unsafeGetStorageImpl() &&
-                      int64_t(parameters[i]._version()) == versions_[i] &&
-                      parameters[i].requires_grad() == current_.session->trained()[i];
+  for (size_t layer = 0; layer < parameters.size(); ++layer) {
+    const bool same =
+        std::equal(
+            tracked_[layer].begin(), tracked_[layer].end(), parameters[layer].begin(), parameters[layer].end(),
+            [](const Tracked& tracked, const at::Tensor& parameter) { return tracked.is(parameter); }) &&
+        trained_mask(parameters[layer]) == session_->trained(layer);
     if (!same) {
       return false;
     }
@@ -190,29 +189,56 @@ bool ParameterTracker::still_valid(const std::vector<at::Tensor>& parameters, co
 
 TrackedParameters ParameterTracker::track(
     const std::vector<at::Tensor>& parameters, const ProximalOptions& options, const StepObserver& observer) {
-  const bool any_trained =
-      std::any_of(parameters.begin(), parameters.end(), [](const at::Tensor& p) { return p.requires_grad(); });
+  return track({parameters}, 0, options, observer);
+}
+
+TrackedParameters ParameterTracker::track(
+    const std::vector<std::vector<at::Tensor>>& parameters,
+    size_t layer,
+    const ProximalOptions& options,
+    const StepObserver& observer) {
+  const auto& own = parameters[layer];
+  const bool any_trained = std::any_of(own.begin(), own.end(), [](const at::Tensor& p) { return p.requires_grad(); });
   if (!at::GradMode::is_enabled() || !any_trained || std::holds_alternative<Gradient>(options.solver)) {
-    return {parameters, nullptr};
+    return {own, nullptr};
   }
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!still_valid(parameters, options)) {
-    current_.session = c10::make_intrusive<Session>(options, trained_mask(parameters), observer, solver_state_);
-    current_.aliases = Solve::apply(current_.session, at::TensorList(parameters));
-    parameters_ = parameters;
-    versions_.clear();
-    for (const auto& parameter : parameters) {
-      versions_.push_back(int64_t(parameter._version()));
+    begin_session(parameters, options, observer);
+  }
+  std::vector<at::Tensor> aliases;
+  for (const auto& tracked : tracked_[layer]) {
+    aliases.push_back(tracked.alias);
+  }
+  return {std::move(aliases), session_, layer};
+}
+
+void ParameterTracker::begin_session(
+    const std::vector<std::vector<at::Tensor>>& parameters,
+    const ProximalOptions& options,
+    const StepObserver& observer) {
+  std::vector<TrainedMask> trained;
+  std::vector<at::Tensor> all;
+  for (const auto& own : parameters) {
+    trained.push_back(trained_mask(own));
+    all.insert(all.end(), own.begin(), own.end());
+  }
+  session_ = c10::make_intrusive<Session>(options, std::move(trained), observer, solver_state_);
+  const auto aliases = Solve::apply(session_, at::TensorList(all));
+  tracked_.clear();
+  auto alias = aliases.begin();
+  for (const auto& own : parameters) {
+    auto& layer = tracked_.emplace_back();
+    for (const auto& parameter : own) {
+      layer.push_back({parameter, *alias++, int64_t(parameter._version())});
     }
   }
-  return current_;
 }
 
 void ParameterTracker::reset() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  current_ = {};
-  parameters_.clear();
-  versions_.clear();
+  session_.reset();
+  tracked_.clear();
 }
 
 void refuse_create_graph() {
@@ -240,7 +266,8 @@ at::Tensor apply_transfer(
   if (!parameters.session) {
     return function->forward(input, parameters.aliases);
   }
-  return UseTransfer::apply(input, function, parameters.session, at::TensorList(parameters.aliases));
+  return UseTransfer::apply(
+      input, function, parameters.session, int64_t(parameters.layer), at::TensorList(parameters.aliases));
 }
 
 }  // namespace proxprop::autograd

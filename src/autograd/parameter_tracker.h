@@ -7,6 +7,10 @@
 // Every use of a layer between two steps goes through one alias of its parameters. In backward a use hands dJ/da down
 // and leaves (a, g) with the session; autograd runs the solve node only after all uses that this backward pass reaches,
 // and that node stacks what they left and returns V. No gradient tensor flows along the alias edges.
+//
+// Fully connected layers that are called with one tensor may have one session: the solve node then stands before the
+// parameters of all, and runs when the uses of all are through. Where their inputs were the same tensors their outputs
+// are those of one wide layer, whose Gram is made once (session_solve.h); where not, each is solved for itself.
 
 #include "autograd/transfer_function.h"
 
@@ -24,12 +28,18 @@ using StepObserver = std::function<void(const StepSummary&)>;
 /// What the uses of one alias leave for its solve node, kept apart per backward pass.
 class PROXPROP_API Session final : public torch::CustomClassHolder {
  public:
+  /// `trained` for each layer.
   Session(
-      ProximalOptions options, TrainedMask trained, StepObserver observer, std::shared_ptr<SolverState> solver_state);
+      ProximalOptions options,
+      std::vector<TrainedMask> trained,
+      StepObserver observer,
+      std::shared_ptr<SolverState> solver_state);
 
   struct Use {
     std::shared_ptr<const LinearTransfer> transfer;
     at::Tensor grad_output;
+    size_t layer = 0;       ///< of the session's layers
+    at::Tensor input = {};  ///< as the layer was given it; undefined where the session has one layer
   };
 
   /// Called in backward: adds to the current backward pass.
@@ -40,13 +50,14 @@ class PROXPROP_API Session final : public torch::CustomClassHolder {
   bool ended() const;
 
   const ProximalOptions& options() const { return options_; }
-  const TrainedMask& trained() const { return trained_; }
+  size_t layers() const { return trained_.size(); }
+  const TrainedMask& trained(size_t layer) const { return trained_[layer]; }
   SolverState* solver_state() const { return solver_state_.get(); }
   void report(const StepSummary& summary) const;
 
  private:
   ProximalOptions options_;
-  TrainedMask trained_;
+  std::vector<TrainedMask> trained_;
   StepObserver observer_;
   std::shared_ptr<SolverState> solver_state_;
   mutable std::mutex mutex_;
@@ -60,6 +71,7 @@ using SessionPtr = c10::intrusive_ptr<Session>;
 struct TrackedParameters {
   std::vector<at::Tensor> aliases;
   SessionPtr session;  ///< null where no proximal step is to be taken: no gradient needed, or solver `Gradient`
+  size_t layer = 0;    ///< of the session's layers
 };
 
 /// Per layer: hands out the same aliases until a backward pass has used them or the parameters or options changed.
@@ -67,19 +79,36 @@ class PROXPROP_API ParameterTracker {
  public:
   TrackedParameters track(
       const std::vector<at::Tensor>& parameters, const ProximalOptions& options, const StepObserver& observer);
+  /// For a use of one of several fully connected layers, given the parameters of all, that share a session. Not for
+  /// solvers that keep something from step to step.
+  TrackedParameters track(
+      const std::vector<std::vector<at::Tensor>>& parameters,
+      size_t layer,
+      const ProximalOptions& options,
+      const StepObserver& observer);
   /// What the layer's solver keeps between its steps.
   SolverState& solver_state() { return *solver_state_; }
   /// Forgets the current aliases; the next forward pass starts a session of its own.
   void reset();
 
  private:
-  bool still_valid(const std::vector<at::Tensor>& parameters, const ProximalOptions& options) const;
+  bool still_valid(const std::vector<std::vector<at::Tensor>>& parameters, const ProximalOptions& options) const;
+  void begin_session(
+      const std::vector<std::vector<at::Tensor>>& parameters,
+      const ProximalOptions& options,
+      const StepObserver& observer);
+
+  // A parameter of the current session, its alias, and its version when the alias was made.
+  struct Tracked {
+    at::Tensor parameter, alias;
+    int64_t version;
+    bool is(const at::Tensor& other) const;
+  };
 
   const std::shared_ptr<SolverState> solver_state_ = std::make_shared<SolverState>();
   std::mutex mutex_;
-  TrackedParameters current_;
-  std::vector<at::Tensor> parameters_;
-  std::vector<int64_t> versions_;
+  SessionPtr session_;
+  std::vector<std::vector<Tracked>> tracked_;  // of each layer
 };
 
 /// Called in backward: throws where the caller wants to differentiate V.

@@ -4,6 +4,7 @@
 // linear, conv: one use of a layer as torch.compile can trace it; each call takes a step of its own. Rows where
 // `row_mask` is false are constants of the step.
 // tracked_*: one use of a layer; all uses that share a tracker before one backward pass take one step.
+// tracked_shared_linear: one use of one of several layers, given the parameters of all, which take one step together.
 // call_map: implemented in Python; phi(theta, input) of the module behind the number `map`.
 
 #include "torch_library/conv_arguments.h"
@@ -39,6 +40,8 @@ TORCH_LIBRARY(proxprop, m) {
 
   m.def("tracked_linear(" PROXPROP_TRACKER_SCHEMA " tracker, " PROXPROP_LAYER_SCHEMA PROXPROP_STEP_SCHEMA
         ") -> Tensor");
+  m.def("tracked_shared_linear(" PROXPROP_TRACKER_SCHEMA
+        " tracker, int layer, Tensor input, Tensor[] weights, Tensor?[] biases, " PROXPROP_STEP_SCHEMA ") -> Tensor");
   m.def("tracked_conv(" PROXPROP_TRACKER_SCHEMA " tracker, " PROXPROP_LAYER_SCHEMA PROXPROP_CONV_SCHEMA
         ", " PROXPROP_STEP_SCHEMA ") -> Tensor");
   m.def("tracked_map(" PROXPROP_TRACKER_SCHEMA

@@ -1,7 +1,9 @@
 #include "torch_library/step_arguments.h"
 
 #include <proxprop/distributed/process_group.h>
+#include <proxprop/prox/communicator.h>
 
+#include <ATen/core/Tensor.h>
 #include <c10/util/Exception.h>
 
 #include <array>
@@ -37,7 +39,7 @@ Solver amortized(Numbers numbers, Coupling) {
 }
 
 Solver running_gram(Numbers numbers, Coupling) {
-  return RunningGram{numbers[0], whole(numbers[1], "update_every")};
+  return RunningGram{numbers[0], whole(numbers[1], "update_every"), whole(numbers[2], "average_steps")};
 }
 
 struct SolverKind {
@@ -50,7 +52,7 @@ const std::array<SolverKind, 5> solver_kinds{{
     {"exact", 0, [](Numbers, Coupling) -> Solver { return Cholesky{}; }},
     {"cg", 3, conjugate_gradient},
     {"amortized", 3, amortized},
-    {"running_gram", 2, running_gram},
+    {"running_gram", 3, running_gram},
     {"gradient", 0, [](Numbers, Coupling) -> Solver { return Gradient{}; }},
 }};
 
@@ -85,15 +87,38 @@ Route make_route(std::string_view name) {
   TORCH_CHECK(false, "proxprop: route must be 'sample_gram', 'feature_gram', 'matrix_free' or None, got '", name, "'");
 }
 
-// One communicator per group, so that options of the same step are equal.
+// The group that is registered under a name at the time of each call. None is held in between: the threads of one that
+// outlived Python's destroy_process_group would let go of their last tensors while the interpreter shuts down, which
+// ends such a thread, and with it the process; and a group that is made anew has the old one's name.
+class RegisteredGroup final : public Communicator {
+ public:
+  explicit RegisteredGroup(std::string name) : name_(std::move(name)) {}
+
+  int64_t rank() const override { return group()->rank(); }
+  int64_t size() const override { return group()->size(); }
+
+ protected:
+  void do_all_reduce(at::Tensor& tensor) override { group()->all_reduce(tensor); }
+  void do_all_gather(at::Tensor& gathered, const at::Tensor& tensor) override {
+    gathered = group()->all_gather(tensor);
+  }
+
+ private:
+  std::shared_ptr<Communicator> group() const { return process_group_communicator(name_); }
+
+  std::string name_;
+};
+
+// One communicator per name, so that options of the same step are equal.
 std::shared_ptr<Communicator> communicator_of(const std::string& name) {
   static std::mutex mutex;
   static std::map<std::string, std::shared_ptr<Communicator>> known;
   const std::lock_guard<std::mutex> lock(mutex);
   auto& communicator = known[name];
   if (communicator == nullptr) {
-    communicator = process_group_communicator(name);
+    communicator = std::make_shared<RegisteredGroup>(name);
   }
+  communicator->size();  // throws where there is no such group
   return communicator;
 }
 

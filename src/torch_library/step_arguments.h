@@ -29,7 +29,7 @@ namespace proxprop::torch_library {
 ///     "exact"         -
 ///     "cg"            iterations, tolerance, coupling (0 per output, 1 joint, NaN the layer kind's default)
 ///     "amortized"     tolerance, update_every, max_iterations
-///     "running_gram"  decay, update_every
+///     "running_gram"  decay, update_every, average_steps
 ///     "gradient"      -
 ///
 /// `scaling` is "sum" or "mean", `route` "sample_gram", "feature_gram" or "matrix_free". A CG coupling that is unset

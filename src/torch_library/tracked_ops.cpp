@@ -42,6 +42,28 @@ at::Tensor tracked_linear(
       step_options(PROXPROP_STEP_VALUES, Coupling::per_output));
 }
 
+at::Tensor tracked_shared_linear(
+    const ParameterTrackerPtr& tracker,
+    int64_t layer,
+    const at::Tensor& input,
+    at::TensorList weights,
+    const c10::List<std::optional<at::Tensor>>& biases,
+    PROXPROP_STEP_PARAMETERS) {
+  TORCH_CHECK(
+      weights.size() == biases.size() && layer >= 0 && size_t(layer) < weights.size(), "proxprop: layer ", layer,
+      " of ", weights.size(), " weights and ", biases.size(), " biases");
+  const auto options = step_options(PROXPROP_STEP_VALUES, Coupling::per_output);
+  TORCH_CHECK(
+      !keeps_state(options.solver), "proxprop: solver '", to_string(options.solver),
+      "' keeps something for each layer: layers cannot share it");
+  std::vector<std::vector<at::Tensor>> parameters;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    parameters.push_back(parameters_of(weights[i], biases.get(i)));
+  }
+  return autograd::apply_transfer(
+      autograd::linear_function(), input, tracker->tracker.track(parameters, size_t(layer), options, nullptr));
+}
+
 at::Tensor tracked_conv(
     const ParameterTrackerPtr& tracker,
     const at::Tensor& input,
@@ -73,6 +95,7 @@ at::Tensor tracked_map(
 
 TORCH_LIBRARY_IMPL(proxprop, CompositeImplicitAutograd, m) {
   m.impl("tracked_linear", tracked_linear);
+  m.impl("tracked_shared_linear", tracked_shared_linear);
   m.impl("tracked_conv", tracked_conv);
   m.impl("tracked_map", tracked_map);
 }

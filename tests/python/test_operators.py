@@ -76,7 +76,7 @@ def test_operator_and_layer_give_the_same_step():
         ((1.0, "cg", [2.5, 0.0, 1.0], "sum"), "whole number, got 2.5"),
         ((1.0, "exact", [], "median"), "scaling must be 'sum' or 'mean', got 'median'"),
         ((1.0, "exact", [], "sum", "shortest"), "route must be .*, got 'shortest'"),
-        ((1.0, "running_gram", [0.9, 1.0], "sum"), "keeps something from step to step"),
+        ((1.0, "running_gram", [0.9, 1.0, 1.0], "sum"), "keeps something from step to step"),
     ],
 )
 def test_wrong_arguments_are_named(step, message):

@@ -1,5 +1,6 @@
 """torchrun: processes with shares of every batch train as one process with whole batches."""
 
+import itertools
 import json
 import os
 import signal
@@ -79,14 +80,44 @@ def test_a_rank_that_dies_ends_the_job(tmp_path: Path) -> None:
     assert "lost the others" in err or "SIGKILL" in err or "exitcode" in err
 
 
-@pytest.mark.parametrize("way", ["convert", "preconditioner", "diagonal"])
-def test_ranks_under_ddp_train_as_one(way: str) -> None:
-    script = str(Path(__file__).parent / "rank_of_test.py")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", script, way]
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("convert", "plain"),
+        ("convert", "plain", "spared"),
+        ("convert", "noisy"),
+        ("convert", "attentive"),
+        ("preconditioner", "plain"),
+        ("preconditioner", "plain", "spared"),
+        ("preconditioner", "noisy"),
+        ("diagonal", "diagonal"),
+        ("diagonal", "diagonal", "spared"),
+    ],
+)
+def test_ranks_under_ddp_train_as_one(words: tuple[str, ...]) -> None:
+    run_ranks("rank_of_test.py", *words)
+
+
+def test_sharded_layers_are_refused() -> None:
+    run_ranks("rank_of_sharding.py")
+
+
+def run_ranks(script: str, *words: str) -> None:
+    path = str(Path(__file__).parent / script)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", path, *words]
     run = subprocess.run(
         command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300
     )
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("ranks", [4, 8])
+def test_the_papers_network_sends_little_more_than_its_gradients(tmp_path: Path, ranks: int) -> None:
+    words = ["--data", "synthetic", "--train-size", "500", "--validation-size", "0", "--batch-size", "500"]
+    result = train(ranks, *words, "--epochs", "1", "--out", str(tmp_path / "run"))
+    parameters = sum(a * b + b for a, b in itertools.pairwise([3072, 4000, 1000, 4000, 10]))
+    assert result["gradient_bytes_per_step"] == pytest.approx(2 * (ranks - 1) / ranks * 4 * parameters)
+    assert result["gradient_bytes_per_step"] < result["bytes_per_step"] < 1.3 * result["gradient_bytes_per_step"]
 
 
 def test_only_train_runs_on_ranks(tmp_path: Path) -> None:

@@ -2,14 +2,19 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
-from reference import relative_error
+from reference import relative_error, sample_matrix
 from torch import nn
 
 import proxprop
 
-STATEFUL = [proxprop.RunningGram(decay=0.5, update_every=2), proxprop.AmortizedCholesky(tolerance=1e-10)]
+STATEFUL = [
+    proxprop.RunningGram(decay=0.5, update_every=2),
+    proxprop.RunningGram(decay=0.5, update_every=3, average_steps=2),
+    proxprop.AmortizedCholesky(tolerance=1e-10),
+]
 
 
 def layer(solver, kind=proxprop.nn.Linear):
@@ -41,6 +46,25 @@ def test_running_gram_averages_grams():
     gram = 0.25 * rows[0].T @ rows[0] + 0.75 * rows[1].T @ rows[1]
     expected = torch.linalg.solve(2 * torch.eye(7).double() + gram, rows[1].T @ data[1][1])
     assert relative_error(found, [expected[:6].T, expected[6]]) < 1e-10
+
+
+@pytest.mark.parametrize("update_every, average_steps", [(1, 1), (4, 1), (4, 3), (3, 3)])
+def test_running_gram_averages_the_last_steps_before_an_inverse(update_every, average_steps):
+    data = batches(9)
+    module = layer(proxprop.RunningGram(decay=0.75, update_every=update_every, average_steps=average_steps))
+    average = inverted = None
+    for step, (a, g) in enumerate(data):
+        matrix = sample_matrix(a.numpy())[0]
+        gram = matrix.T @ matrix
+        if average is None:
+            average = gram
+        elif (step - 1) % update_every >= update_every - average_steps:
+            average = 0.75 * average + 0.25 * gram
+        if step % update_every == 0:
+            inverted = average
+        expected = np.linalg.solve(np.eye(7) / 0.5 + inverted, matrix.T @ g.numpy())
+        found = steps(module, [(a, g)])
+        assert relative_error(found, [expected[:6].T, expected[6]]) < 1e-10, step
 
 
 def test_amortized_cholesky_is_exact_to_its_tolerance():
@@ -114,6 +138,8 @@ def test_a_memory_limit_rules_out_what_is_above_it():
         (lambda: proxprop.CG(memory_limit=-1), "memory_limit must not be negative"),
         (lambda: proxprop.RunningGram(decay=1.0), "decay of RunningGram"),
         (lambda: proxprop.RunningGram(update_every=0), "update_every of RunningGram"),
+        (lambda: proxprop.RunningGram(average_steps=0), "average_steps of RunningGram"),
+        (lambda: proxprop.RunningGram(update_every=3, average_steps=4), "from 1 to update_every = 3"),
         (lambda: proxprop.AmortizedCholesky(tolerance=0.0), "tolerance of AmortizedCholesky"),
         (lambda: proxprop.AmortizedCholesky(max_iterations=0), "at least 1"),
     ],

@@ -1,5 +1,7 @@
 #include "train/data/locate.h"
 
+#include "train/installed_prefix.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <system_error>
@@ -18,14 +20,7 @@ bool is_there(const fs::path& file) {
 
 /// Data folders that come with the program: where it is installed, and where it was built.
 std::vector<fs::path> shipped_data_folders() {
-  std::vector<fs::path> folders;
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (!error) {
-    folders.push_back(program.parent_path().parent_path() / "share" / "proxprop" / "data");
-  }
-  folders.emplace_back(PROXPROP_SOURCE_DATA_DIR);
-  return folders;
+  return {installed_prefix() / "share" / "proxprop" / "data", PROXPROP_SOURCE_DATA_DIR};
 }
 
 fs::path last_name(const fs::path& dir) {

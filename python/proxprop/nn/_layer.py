@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from proxprop._ops import ParameterTracker, ops
+from proxprop._sharding import WholeParameters, refuse_sharded
 from proxprop.solvers import Scaling, Solver, check_step, step_arguments
 
 
@@ -25,13 +26,15 @@ class Uses:
         self.tracker.load_solver_state(solver_state)
 
 
-class ProximalLayer(torch.nn.Module):
+class ProximalLayer(WholeParameters):
     """A layer whose parameters receive the proximal direction V in place of the gradient.
 
     In backward the layer hands dJ/da with the current parameters to the layer below (Algorithm 2 of the paper), and V
     (Prop. 2) to the ``.grad`` of its parameters. A layer that is used several times before one backward pass takes
     one step for all its uses; separate backward passes take separate steps, which autograd adds up. V itself is not
     differentiable: ``backward(create_graph=True)`` raises.
+
+    Its parameters have to be whole on every rank: sharding them raises RuntimeError.
 
     In a region of `torch.compile` a layer may be used once per backward pass; a second use raises in backward.
 
@@ -90,5 +93,6 @@ def use(uses: Uses, kind: str, *arguments: Any, **options: Any) -> Tensor:
     if torch.compiler.is_compiling():
         output = getattr(ops, kind)(*arguments, **options)
     else:
+        refuse_sharded(f"a proximal layer ({kind})", arguments)
         output = getattr(ops, f"tracked_{kind}")(uses.tracker, *arguments, **options)
     return output

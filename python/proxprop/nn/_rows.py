@@ -2,11 +2,24 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 _mask: Tensor | None = None
+
+
+class _Rows(NamedTuple):
+    """The rows that count of an input."""
+
+    input: Tensor
+    mask: Tensor
+    state: tuple[Any, ...]
+    counted: Tensor
+
+
+_last: _Rows | None = None  # layers that are called with one tensor get one tensor of rows
 
 
 @contextmanager
@@ -36,14 +49,14 @@ def row_mask(mask: Tensor) -> Iterator[None]:
     >>> with proxprop.row_mask(torch.tensor([[True, True, False], [True, False, False]])):
     ...     output = layer(torch.randn(2, 3, 8))
     """
-    global _mask
+    global _mask, _last
     if mask.dtype != torch.bool:
         raise TypeError(f"row_mask needs a boolean mask, True where there is a token, got {mask.dtype}")
     before, _mask = _mask, mask
     try:
         yield
     finally:
-        _mask = before
+        _mask, _last = before, None
 
 
 def mask_of(input: Tensor) -> Tensor | None:
@@ -58,8 +71,20 @@ def masked_linear(use: Callable[..., Tensor], input: Tensor, weight: Tensor, bia
         return use("linear", input, weight, bias)
     if torch.compiler.is_compiling():  # how many rows count is no shape that could be traced
         return use("linear", input, weight, bias, row_mask=mask)
-    counted = use("linear", input[mask], weight, bias)
+    counted = use("linear", _counted_rows(input, mask), weight, bias)
     constant = None if bias is None else bias.detach()
     others = torch.nn.functional.linear(input[~mask], weight.detach(), constant)
     output = counted.new_empty(*mask.shape, weight.size(0))
     return output.index_put((mask,), counted).index_put((~mask,), others)
+
+
+def _counted_rows(input: Tensor, mask: Tensor) -> Tensor:
+    global _last
+    if not torch.is_grad_enabled() or input.is_inference() or mask.is_inference():
+        return input[mask]
+    # What is recomputed under checkpointing has hooks of its own, which must see the same tensors each time.
+    hooks = torch._C._autograd._top_saved_tensors_default_hooks(True)
+    state = (input._version, mask._version, hooks)
+    if _last is None or _last.input is not input or _last.mask is not mask or _last.state != state:
+        _last = _Rows(input, mask, state, input[mask])
+    return _last.counted

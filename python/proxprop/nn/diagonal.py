@@ -22,10 +22,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from proxprop._sharding import WholeParameters
 from proxprop.solvers import Exact, Scaling, check_step
 
 
-class DiagonalLayer(torch.nn.Module):
+class DiagonalLayer(WholeParameters):
     """A layer of torch.nn whose parameters receive the exact proximal direction V in place of the gradient.
 
     The paper takes explicit steps of such layers; `proxprop.convert` leaves them alone. Each use is a step of its own,

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from proxprop.nn._layer import ProximalLayer
 from proxprop.nn._rows import masked_linear
+from proxprop.nn._shared_input import SharedInput
 from proxprop.solvers import Exact, Scaling, Solver
 
 
@@ -49,5 +50,18 @@ class Linear(ProximalLayer, torch.nn.Linear):
         torch.nn.Linear.__init__(self, in_features, out_features, bias, device, dtype)
         self.set_step(tau_theta, solver, scaling)
 
+    def share_input(self, group: SharedInput | None) -> None:
+        """Takes steps together with the layers of the group; None: by itself."""
+        if group is None:
+            self.__dict__.pop("_shared_input", None)
+        else:
+            self.__dict__["_shared_input"] = group
+
     def forward(self, input: Tensor) -> Tensor:
         return masked_linear(self._use, input, self.weight, self.bias)
+
+    def _use(self, kind: str, *arguments: Any, **options: Any) -> Tensor:
+        group: SharedInput | None = None if torch.compiler.is_compiling() else self.__dict__.get("_shared_input")
+        if group is None or not group.takes(self):
+            return super()._use(kind, *arguments, **options)
+        return group.use(self, arguments[0])

@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 import torch
 from torch import Tensor
 
+from proxprop._sharding import refuse_sharded_module
 from proxprop.nn._layer import ProximalLayer
 from proxprop.solvers import CG, Scaling, Solver
 
@@ -60,6 +61,8 @@ class LinearMap(ProximalLayer):
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(self, input: Tensor) -> Tensor:
+        for name, module in self.module.named_modules():
+            refuse_sharded_module(f"a LinearMap's '{name}'", module)
         return self._use("map", _number_of(self), input, list(self.module.parameters()))
 
     def linearity_error(self, input: Tensor) -> float:
