@@ -111,8 +111,8 @@ def run_ranks(script: str, *words: str) -> None:
     assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.parametrize("ranks", [4, 8])
-def test_the_papers_network_sends_little_more_than_its_gradients(tmp_path: Path, ranks: int) -> None:
+def test_the_papers_network_sends_little_more_than_its_gradients(tmp_path: Path) -> None:
+    ranks = 4  # the ratio is that of any number
     words = ["--data", "synthetic", "--train-size", "500", "--validation-size", "0", "--batch-size", "500"]
     result = train(ranks, *words, "--epochs", "1", "--out", str(tmp_path / "run"))
     parameters = sum(a * b + b for a, b in itertools.pairwise([3072, 4000, 1000, 4000, 10]))
