@@ -2,12 +2,12 @@
 
 #include "train/entropy_sgd.h"
 #include "train/errors.h"
+#include "train/lbfgs.h"
 #include "train/muon.h"
 
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
-#include <torch/optim/lbfgs.h>
 #include <torch/optim/rmsprop.h>
 #include <torch/optim/sgd.h>
 
@@ -60,6 +60,17 @@ void check_entropy_sgd(const OptimizerConfig& config) {
   require<ConfigError>(
       config.entropy_alpha >= 0 && config.entropy_alpha < 1, "optimizer.entropy_alpha must lie in [0, 1), got ",
       config.entropy_alpha);
+}
+
+void check_lbfgs(const OptimizerConfig& config) {
+  require<ConfigError>(
+      config.lbfgs_history_size >= 1, "optimizer.lbfgs_history_size must be at least 1, got ",
+      config.lbfgs_history_size);
+  require<ConfigError>(
+      config.lbfgs_max_iter >= 1, "optimizer.lbfgs_max_iter must be at least 1, got ", config.lbfgs_max_iter);
+  require<ConfigError>(
+      config.name != "lbfgs" || config.weight_decay == 0,
+      "optimizer.name = lbfgs has no weight decay, got optimizer.weight_decay = ", config.weight_decay);
 }
 
 optim::SGDOptions sgd_options(const OptimizerConfig& config, double momentum) {
@@ -118,6 +129,14 @@ EntropySgdOptions entropy_sgd_options(const OptimizerConfig& config) {
   return options;
 }
 
+LbfgsOptions lbfgs_options(const OptimizerConfig& config) {
+  LbfgsOptions options;
+  options.lr = config.lr;
+  options.history_size = config.lbfgs_history_size;
+  options.max_iter = config.lbfgs_max_iter;
+  return options;
+}
+
 }  // namespace
 
 void check_optimizer(const OptimizerConfig& config) {
@@ -131,12 +150,10 @@ void check_optimizer(const OptimizerConfig& config) {
   check_numbers(config);
   check_muon(config);
   check_entropy_sgd(config);
+  check_lbfgs(config);
   require<ConfigError>(
       config.name != "nesterov" || config.momentum > 0,
       "optimizer.name = nesterov needs optimizer.momentum > 0; sgd has none");
-  require<ConfigError>(
-      config.name != "lbfgs" || config.weight_decay == 0,
-      "optimizer.name = lbfgs has no weight decay, got optimizer.weight_decay = ", config.weight_decay);
 }
 
 std::unique_ptr<optim::Optimizer> make_optimizer(const OptimizerConfig& config, const torch::nn::Module& model) {
@@ -161,7 +178,7 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const OptimizerConfig& config, 
     return make_muon(config, model);
   if (name == "entropy_sgd")
     return std::make_unique<EntropySgd>(parameters, entropy_sgd_options(config));
-  return std::make_unique<optim::LBFGS>(parameters, optim::LBFGSOptions(config.lr).line_search_fn("strong_wolfe"));
+  return std::make_unique<Lbfgs>(parameters, lbfgs_options(config));
 }
 
 double learning_rate(const optim::Optimizer& optimizer) {

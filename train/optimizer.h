@@ -22,7 +22,7 @@ void check_optimizer(const OptimizerConfig& config);
 ///   adagrad   as in torch.optim (Duchi, Hazan, Singer, JMLR 2011); eps is their delta
 ///   muon      train/muon.h; the hidden weights are those of two dimensions and more outside of the last layer
 ///   entropy_sgd  train/entropy_sgd.h
-///   lbfgs     torch.optim.LBFGS with strong Wolfe line search; one step is up to 20 iterations
+///   lbfgs     train/lbfgs.h; one step is up to lbfgs_max_iter iterations
 /// Throws ConfigError.
 std::unique_ptr<torch::optim::Optimizer> make_optimizer(const OptimizerConfig& config, const torch::nn::Module& model);
 
