@@ -78,7 +78,7 @@ struct MethodConfig {
   double hf_zeta = 0.95;           ///< decay of the last solution, from which CG starts
   int64_t hf_cg_iterations = 250;  ///< at most so many
   double hf_epsilon = 5e-4;        ///< relative progress per iteration at which CG stops
-  double hf_alpha = 0.75;          ///< exponent of the preconditioner; 0: none
+  double hf_alpha = 0;             ///< exponent of the preconditioner (the papers': 0.75); 0: none
   // sfo: Sohl-Dickstein, Poole and Ganguli (ICML 2014); see lab/batch/sum_of_functions.h.
   int64_t sfo_max_history_terms = 10;   ///< secant pairs kept for each function (batch)
   double sfo_max_gradient_noise = 1.0;  ///< standard error over the norm of the mean gradient that lets one more in

@@ -28,7 +28,8 @@ using Sums = std::vector<at::Tensor>;
 
 Sums of_linear(const torch::nn::LinearImpl& layer, const at::Tensor& a, const at::Tensor& d) {
   const at::Tensor squares = d.square();
-  Sums sums = {at::mm(squares.t(), a.square())};
+  Sums sums;
+  sums.push_back(at::mm(squares.t(), a.square()));
   if (layer.bias.defined())
     sums.push_back(squares.sum(0));
   return sums;
@@ -57,7 +58,8 @@ Sums of_convolution(const Conv& layer, const at::Tensor& small, const at::Tensor
         right.reshape({count, groups, -1, right.size(2)}).transpose(2, 3));
     sum += gradients.square().sum(0).view_as(sum);
   }
-  Sums sums = {sum};
+  Sums sums;
+  sums.push_back(sum);
   if (layer.bias.defined())
     sums.push_back(d.flatten(2).sum(2).square().sum(0));
   return sums;

@@ -24,7 +24,7 @@ struct LocalModel {
 /// defaults.
 struct HessianFreeOptions {
   TruncatedCgOptions cg;
-  double alpha = 0.75;         ///< in [0, 1]: exponent of the preconditioner; 0: none
+  double alpha = 0;            ///< in [0, 1]: exponent of the preconditioner (theirs is 0.75); 0: none
   double zeta = 0.95;          ///< in [0, 1]: CG starts from zeta times the solution of the last step
   double lambda_factor = 1.5;  ///< lambda times this where rho < 1/4, by it where rho > 3/4
   double line_factor = 0.8;    ///< the line search shortens by it

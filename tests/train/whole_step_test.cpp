@@ -59,12 +59,15 @@ TEST(WholeStep, AdmmFitsFewAndManyRecords) {
 
 TEST(WholeStep, HessianFreeDecreasesTheLossInEveryStep) {
   for (const int64_t curvature_batch : {0, 30}) {
-    Config config = whole_config("hessian_free");
-    config.method.hf_curvature_batch = curvature_batch;
-    Recorder recorder;
-    trained(recorder, config);
-    for (size_t i = 1; i < recorder.steps.size(); ++i)
-      EXPECT_LT(recorder.steps[i].loss, recorder.steps[i - 1].loss) << i;
+    for (const double alpha : {0.0, 0.75}) {
+      Config config = whole_config("hessian_free");
+      config.method.hf_curvature_batch = curvature_batch;
+      config.method.hf_alpha = alpha;
+      Recorder recorder;
+      trained(recorder, config);
+      for (size_t i = 1; i < recorder.steps.size(); ++i)
+        EXPECT_LT(recorder.steps[i].loss, recorder.steps[i - 1].loss) << i;
+    }
   }
 }
 
@@ -119,17 +122,17 @@ TEST(WholeStep, EvaluationsAreCountedAsDocumented) {
   EXPECT_NEAR(admm.epochs.back().evaluations, 12 * 2, 1e-12);  // six products per layer in an iteration
 
   Config config = whole_config("hessian_free");
+  config.method.hf_alpha = 0;
   config.method.hf_cg_iterations = 1;
   config.method.hf_lambda = 1e6;  // a short step down the gradient: nothing to search
   Recorder recorder;
   trained(recorder, config);
-  // The gradient, one value, and as many records' first pass back, with two products: the start's and the iteration's;
-  // and the squared gradients.
-  EXPECT_NEAR(recorder.steps.front().evaluations, 1 + 1.0 / 3 + 1 + 2 * 4.0 / 3 + 1, 1e-12);
-  config.method.hf_alpha = 0;
-  Recorder plain;
-  trained(plain, config);
-  EXPECT_NEAR(plain.steps.front().evaluations, 1 + 1.0 / 3 + 1 + 2 * 4.0 / 3, 1e-12);
+  // The gradient, one value, and as many records' first pass back, with two products: the start's and the iteration's.
+  EXPECT_NEAR(recorder.steps.front().evaluations, 1 + 1.0 / 3 + 1 + 2 * 4.0 / 3, 1e-12);
+  config.method.hf_alpha = 0.75;
+  Recorder preconditioned;
+  trained(preconditioned, config);
+  EXPECT_NEAR(preconditioned.steps.front().evaluations, 1 + 1.0 / 3 + 1 + 2 * 4.0 / 3 + 1, 1e-12);
 }
 
 std::string complaint(const Config& config, TrainerOptions options = {}) {

@@ -170,7 +170,6 @@ TEST(HessianFree, GoesBackToTheIterateWhereTheFunctionIsLowest) {
   HessianFreeOptions options;
   options.cg = {16, 0, 1.3};
   LocalModel model = problem.around(x);
-  options.alpha = 0;
   const TruncatedCg cg =
       truncated_cg([&](const at::Tensor& v) { return model.curvature(v) + v; }, -model.gradient, x, options.cg);
   // A wall that later iterates are behind: they are longer.
