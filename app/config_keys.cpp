@@ -183,6 +183,18 @@ std::vector<Key> optimizer_keys() {
        {},
        at_least(0)},
       {"optimizer", "alpha", optimizer<&OptimizerConfig::alpha>(), "smoothing of rmsprop", {}, fraction()},
+      {"optimizer",
+       "lbfgs_history_size",
+       optimizer<&OptimizerConfig::lbfgs_history_size>(),
+       "lbfgs: pairs of changes of position and gradient that are kept",
+       {},
+       at_least(1)},
+      {"optimizer",
+       "lbfgs_max_iter",
+       optimizer<&OptimizerConfig::lbfgs_max_iter>(),
+       "lbfgs: iterations of a step, each with a line search",
+       {},
+       at_least(1)},
   };
 }
 

@@ -128,6 +128,12 @@ std::vector<Key> relative_method_keys() {
        {},
        fraction()},
       {"method",
+       "hf_alpha",
+       method<&MethodConfig::hf_alpha>(),
+       "hessian_free: exponent of the preconditioner of conjugate gradients; 0: none",
+       {},
+       {.low = 0, .high = 1}},
+      {"method",
        "sfo_max_history_terms",
        method<&MethodConfig::sfo_max_history_terms>(),
        "sfo: secant pairs kept for each batch",
@@ -183,6 +189,11 @@ std::vector<Key> relative_method_keys() {
        method<&MethodConfig::admm_loss>(),
        "admm: what the outputs are fitted by",
        {"cross_entropy", "hinge", "squared"}},
+      {"method",
+       "admm_start",
+       method<&MethodConfig::admm_start>(),
+       "admm: a and z at first: what the network says, or random numbers",
+       {"forward", "random"}},
   };
 }
 

@@ -47,6 +47,10 @@ train::OptimizerConfig determining(const train::OptimizerConfig& optimizer) {
     kept.muon_ns_steps = optimizer.muon_ns_steps;
     kept.muon_adam_lr = optimizer.muon_adam_lr;
   }
+  if (name == "lbfgs") {
+    kept.lbfgs_history_size = optimizer.lbfgs_history_size;
+    kept.lbfgs_max_iter = optimizer.lbfgs_max_iter;
+  }
   if (name == "entropy_sgd") {
     kept.entropy_l = optimizer.entropy_l;
     kept.entropy_eta = optimizer.entropy_eta;

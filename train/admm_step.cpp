@@ -18,6 +18,12 @@ std::unique_ptr<batch::OutputLoss> output_loss(const std::string& name, const at
   return batch::summed_hinge(labels);
 }
 
+batch::AdmmStart start(const std::string& name) {
+  require<ConfigError>(
+      name == "forward" || name == "random", "method.admm_start must be forward or random, got '", name, "'");
+  return name == "forward" ? batch::AdmmStart::forward : batch::AdmmStart::random;
+}
+
 }  // namespace
 
 AdmmStep::AdmmStep(const Config& config, torch::nn::Sequential model)
@@ -28,13 +34,14 @@ AdmmStep::AdmmStep(const Config& config, torch::nn::Sequential model)
           })),
       options_(model->parameters().front().options().requires_grad(false)),
       loss_(config.method.admm_loss),
+      start_(start(config.method.admm_start)),
       warm_up_(config.method.admm_warm_up) {
   output_loss(loss_, at::zeros({1}, at::kLong));  // whether there is such a loss
 }
 
 StepOutcome AdmmStep::take(const at::Tensor& input, const at::Tensor& labels) {
   if (!admm_.started())
-    admm_.start(input);
+    admm_.start(input, start_);
   const at::Tensor loss = lab::CrossEntropy().value(admm_.network().forward(input).z.back(), labels);
   const double evaluations = admm_.iterate(input, *output_loss(loss_, labels), iterations_ >= warm_up_);
   ++iterations_;

@@ -20,6 +20,7 @@ class AdmmStep final : public WholeStep {
   batch::Admm admm_;
   at::TensorOptions options_;  // of the parameters
   std::string loss_;
+  batch::AdmmStart start_;
   int64_t warm_up_;
   int64_t iterations_ = 0;
 };

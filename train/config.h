@@ -78,6 +78,7 @@ struct MethodConfig {
   double hf_zeta = 0.95;           ///< decay of the last solution, from which CG starts
   int64_t hf_cg_iterations = 250;  ///< at most so many
   double hf_epsilon = 5e-4;        ///< relative progress per iteration at which CG stops
+  double hf_alpha = 0;             ///< exponent of the preconditioner (the papers': 0.75); 0: none
   // sfo: Sohl-Dickstein, Poole and Ganguli (ICML 2014); see lab/batch/sum_of_functions.h.
   int64_t sfo_max_history_terms = 10;   ///< secant pairs kept for each function (batch)
   double sfo_max_gradient_noise = 1.0;  ///< standard error over the norm of the mean gradient that lets one more in
@@ -93,6 +94,7 @@ struct MethodConfig {
   double admm_gamma = 10.0;                 ///< penalty of |a - h(z)|^2
   int64_t admm_warm_up = 10;                ///< iterations before the multiplier is updated
   std::string admm_loss = "cross_entropy";  ///< cross_entropy | hinge (the paper's) | squared
+  std::string admm_start = "forward";       ///< a and z at first: those of the network | random (the paper's)
 };
 
 /// [optimizer]; names and formulas are torch.optim's
@@ -106,6 +108,9 @@ struct OptimizerConfig {
   double beta2 = 0.999;
   double eps = 1e-8;    ///< adam, adamw, rmsprop, adagrad, muon (for what Adam takes there)
   double alpha = 0.99;  ///< rmsprop
+  // lbfgs: Liu and Nocedal, Mathematical Programming 1989; see lab/batch/lbfgs.h. Names are torch.optim.LBFGS's.
+  int64_t lbfgs_history_size = 20;  ///< pairs of changes of position and gradient that are kept
+  int64_t lbfgs_max_iter = 20;      ///< iterations of a step, each with a line search
   // muon: Jordan et al., Muon: An optimizer for hidden layers in neural networks, 2024.
   int64_t muon_ns_steps = 5;   ///< Newton-Schulz iterations
   double muon_adam_lr = 3e-4;  ///< learning rate of Adam for biases, input and output layer

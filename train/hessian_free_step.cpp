@@ -2,6 +2,7 @@
 
 #include "train/chunked_loss.h"
 #include "train/errors.h"
+#include "train/squared_gradients.h"
 
 #include "lab/loss.h"
 #include "lab/spectrum/flat_vector.h"
@@ -65,6 +66,7 @@ HessianFreeStep::HessianFreeStep(const Config& config, torch::nn::Sequential mod
       chunk_(config.train.batch_size) {
   options_.cg.iterations = config.method.hf_cg_iterations;
   options_.cg.epsilon = config.method.hf_epsilon;
+  options_.alpha = config.method.hf_alpha;
   options_.zeta = config.method.hf_zeta;
   state_.lambda = config.method.hf_lambda;
 }
@@ -87,8 +89,10 @@ StepOutcome HessianFreeStep::take(const at::Tensor& input, const at::Tensor& lab
 
   const int64_t records = labels.size(0);
   const int64_t curved = curvature_batch_ == 0 ? records : std::min(curvature_batch_, records);
-  model.curvature =
-      curvature_of(parameters_, ChunkedLoss(model_, input.narrow(0, 0, curved), labels.narrow(0, 0, curved), chunk_));
+  const at::Tensor curved_input = input.narrow(0, 0, curved), curved_labels = labels.narrow(0, 0, curved);
+  if (options_.alpha > 0)
+    model.mean_squares = mean_squared_gradients(model_, curved_input, curved_labels, chunk_);
+  model.curvature = curvature_of(parameters_, ChunkedLoss(model_, curved_input, curved_labels, chunk_));
   const batch::HessianFreeStep step = batch::hessian_free_step(model, options_, state_);
   {
     const torch::NoGradGuard no_grad;
@@ -96,10 +100,11 @@ StepOutcome HessianFreeStep::take(const at::Tensor& input, const at::Tensor& lab
     for (size_t i = 0; i < parameters_.size(); ++i)
       parameters_[i].add_(parts[i]);
   }
-  // The forward pass and the first pass back of the curvature's records are one gradient's.
+  // The forward pass and the first pass back of the curvature's records are one gradient's, and so are the passes
+  // behind their squared gradients.
   const double share = static_cast<double>(curved) / static_cast<double>(records);
-  const double evaluations =
-      1 + static_cast<double>(step.values) / 3 + share * (1 + static_cast<double>(step.products) * 4 / 3);
+  const double passes = (options_.alpha > 0 ? 2 : 1) + static_cast<double>(step.products) * 4 / 3;
+  const double evaluations = 1 + static_cast<double>(step.values) / 3 + share * passes;
   return {before, evaluations, step.step_size > 0};
 }
 

@@ -3,12 +3,12 @@
 #include "train/check_number.h"
 #include "train/entropy_sgd.h"
 #include "train/errors.h"
+#include "train/lbfgs.h"
 #include "train/muon.h"
 
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
-#include <torch/optim/lbfgs.h>
 #include <torch/optim/rmsprop.h>
 #include <torch/optim/sgd.h>
 
@@ -39,6 +39,8 @@ void check_numbers(const OptimizerConfig& config) {
   require<ConfigError>(
       config.entropy_alpha <= 1, "optimizer.entropy_alpha must be at most 1, got ", config.entropy_alpha);
   check_at_least("optimizer.entropy_eps", config.entropy_eps, 0);
+  check_at_least("optimizer.lbfgs_history_size", config.lbfgs_history_size, 1);
+  check_at_least("optimizer.lbfgs_max_iter", config.lbfgs_max_iter, 1);
 }
 
 optim::SGDOptions sgd_options(const OptimizerConfig& config, double momentum) {
@@ -104,6 +106,14 @@ EntropySgdOptions entropy_sgd_options(const OptimizerConfig& config) {
   return options;
 }
 
+LbfgsOptions lbfgs_options(const OptimizerConfig& config) {
+  LbfgsOptions options;
+  options.lr = config.lr;
+  options.history_size = config.lbfgs_history_size;
+  options.max_iter = config.lbfgs_max_iter;
+  return options;
+}
+
 }  // namespace
 
 void check_optimizer(const OptimizerConfig& config) {
@@ -116,11 +126,11 @@ void check_optimizer(const OptimizerConfig& config) {
       config.name, "'");
   check_numbers(config);
   require<ConfigError>(
-      config.name != "nesterov" || config.momentum > 0,
-      "optimizer.name = nesterov needs optimizer.momentum > 0; sgd has none");
-  require<ConfigError>(
       config.name != "lbfgs" || config.weight_decay == 0,
       "optimizer.name = lbfgs has no weight decay, got optimizer.weight_decay = ", config.weight_decay);
+  require<ConfigError>(
+      config.name != "nesterov" || config.momentum > 0,
+      "optimizer.name = nesterov needs optimizer.momentum > 0; sgd has none");
 }
 
 std::unique_ptr<optim::Optimizer> make_optimizer(const OptimizerConfig& config, const torch::nn::Module& model) {
@@ -145,7 +155,7 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const OptimizerConfig& config, 
     return make_muon(config, model);
   if (name == "entropy_sgd")
     return std::make_unique<EntropySgd>(parameters, entropy_sgd_options(config));
-  return std::make_unique<optim::LBFGS>(parameters, optim::LBFGSOptions(config.lr).line_search_fn("strong_wolfe"));
+  return std::make_unique<Lbfgs>(parameters, lbfgs_options(config));
 }
 
 double learning_rate(const optim::Optimizer& optimizer) {

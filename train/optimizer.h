@@ -23,7 +23,7 @@ void check_optimizer(const OptimizerConfig& config);
 ///   muon      train/muon.h; the hidden weights are those of two dimensions and more between the first layer that has
 ///             such and the last layer
 ///   entropy_sgd  train/entropy_sgd.h
-///   lbfgs     torch.optim.LBFGS with strong Wolfe line search; one step is up to 20 iterations
+///   lbfgs     train/lbfgs.h; one step is up to lbfgs_max_iter iterations
 /// Throws ConfigError.
 std::unique_ptr<torch::optim::Optimizer> make_optimizer(const OptimizerConfig& config, const torch::nn::Module& model);
 

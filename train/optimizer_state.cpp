@@ -1,12 +1,12 @@
 #include "train/entropy_sgd.h"
 #include "train/errors.h"
+#include "train/lbfgs.h"
 #include "train/muon.h"
 #include "train/optimizer.h"
 
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
-#include <torch/optim/lbfgs.h>
 #include <torch/optim/rmsprop.h>
 #include <torch/optim/sgd.h>
 
@@ -14,7 +14,6 @@
 #include <deque>
 #include <map>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -71,19 +70,10 @@ void visit_state(EntropySgdParamState& state, Each&& each) {
   each("steps", state.steps);
 }
 
-// `al` is scratch that every step fills anew.
 template <class Each>
-void visit_state(optim::LBFGSParamState& state, Each&& each) {
-  each("func_evals", state.func_evals());
-  each("n_iter", state.n_iter());
-  each("t", state.t());
-  each("prev_loss", state.prev_loss());
-  each("d", state.d());
-  each("H_diag", state.H_diag());
-  each("prev_flat_grad", state.prev_flat_grad());
-  each("old_dirs", state.old_dirs());
-  each("old_stps", state.old_stps());
-  each("ro", state.ro());
+void visit_state(LbfgsParamState& state, Each&& each) {
+  each("s", state.history.s);
+  each("y", state.history.y);
 }
 
 class Writer {
@@ -112,8 +102,9 @@ class Writer {
 
 class Reader {
  public:
-  Reader(const TensorMap& tensors, std::string prefix, const at::Tensor& parameter, bool same_shape)
-      : tensors_(tensors), prefix_(std::move(prefix)), parameter_(parameter), same_shape_(same_shape) {}
+  /// Tensors must be as `like`, and are copied to its device.
+  Reader(const TensorMap& tensors, std::string prefix, const at::Tensor& like)
+      : tensors_(tensors), prefix_(std::move(prefix)), like_(like) {}
 
   size_t found() const { return found_; }
 
@@ -121,9 +112,9 @@ class Reader {
     const at::Tensor* stored = find(name);
     if (stored == nullptr)
       return;
-    const bool fits = stored->scalar_type() == parameter_.scalar_type() && stored->sizes() == parameter_.sizes();
-    require<CheckpointError>(fits || !same_shape_, "the optimizer's ", prefix_, name, " does not fit the parameter");
-    value = stored->to(parameter_.device(), stored->scalar_type(), false, /*copy=*/true);
+    const bool fits = stored->scalar_type() == like_.scalar_type() && stored->sizes() == like_.sizes();
+    require<CheckpointError>(fits, "the optimizer's ", prefix_, name, " does not fit the parameter");
+    value = stored->to(like_.device(), stored->scalar_type(), false, /*copy=*/true);
   }
   void operator()(const std::string& name, int64_t& value) { value = number(name, at::kLong).item<int64_t>(); }
   void operator()(const std::string& name, double& value) { value = number(name, at::kDouble).item<double>(); }
@@ -152,8 +143,7 @@ class Reader {
 
   const TensorMap& tensors_;
   std::string prefix_;
-  const at::Tensor& parameter_;
-  bool same_shape_;
+  at::Tensor like_;
   size_t found_ = 0;
 };
 
@@ -174,8 +164,8 @@ void with_state_type(const optim::Optimizer& optimizer, Use&& use) {
     return use(MuonParamState());
   if (dynamic_cast<const EntropySgd*>(&optimizer))
     return use(EntropySgdParamState());
-  if (dynamic_cast<const optim::LBFGS*>(&optimizer))
-    return use(optim::LBFGSParamState());
+  if (dynamic_cast<const Lbfgs*>(&optimizer))
+    return use(LbfgsParamState());
   TORCH_INTERNAL_ASSERT(false, "an optimizer whose state is not known");
 }
 
@@ -211,22 +201,44 @@ void write_state(const Part& part, TensorMap& tensors) {
   });
 }
 
+// What a tensor of the state looks like: the parameter, or all of them in one float64 vector.
+template <class State>
+at::Tensor like_tensors_of(const State&, const at::Tensor& parameter, const NamedParameters&) {
+  return parameter;
+}
+
+at::Tensor like_tensors_of(const LbfgsParamState&, const at::Tensor& parameter, const NamedParameters& all) {
+  int64_t size = 0;
+  for (const auto& named : all)
+    size += named.second.numel();
+  return at::empty({size}, parameter.options().dtype(at::kDouble));
+}
+
+template <class State>
+void check_whole(const State&) {}
+
+void check_whole(const LbfgsParamState& state) {
+  require<CheckpointError>(
+      state.history.s.size() == state.history.y.size(), "the optimizer's history of steps has ", state.history.s.size(),
+      " of them and ", state.history.y.size(), " changes of the gradient");
+}
+
 using ReadStates = std::vector<std::pair<void*, std::unique_ptr<ParamState>>>;
 
 // The states of the part's parameters, and how many of the tensors they are.
 std::pair<ReadStates, size_t> read_state(const Part& part, const TensorMap& tensors) {
   ReadStates states;
   size_t used = 0;
-  with_state_type(part.optimizer, [&]<class State>(const State&) {
-    constexpr bool per_parameter = !std::is_same_v<State, optim::LBFGSParamState>;
+  with_state_type(part.optimizer, [&]<class State>(const State& kind) {
     for (const auto& [name, parameter] : part.parameters) {
       const std::string prefix = name + ".";
       const auto first = tensors.lower_bound(prefix);
       if (first == tensors.end() || !first->first.starts_with(prefix))
         continue;
       auto state = std::make_unique<State>();
-      Reader reader(tensors, prefix, parameter, per_parameter);
+      Reader reader(tensors, prefix, like_tensors_of(kind, parameter, part.parameters));
       visit_state(*state, reader);
+      check_whole(*state);
       used += reader.found();
       states.emplace_back(parameter.unsafeGetTensorImpl(), std::move(state));
     }

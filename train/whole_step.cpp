@@ -54,6 +54,8 @@ void check_whole_step(const Config& config) {
   require<ConfigError>(method.hf_zeta <= 1, "method.hf_zeta must be at most 1, got ", method.hf_zeta);
   check_at_least("method.hf_cg_iterations", method.hf_cg_iterations, 1);
   check_at_least("method.hf_epsilon", method.hf_epsilon, 0);
+  check_at_least("method.hf_alpha", method.hf_alpha, 0);
+  require<ConfigError>(method.hf_alpha <= 1, "method.hf_alpha must be at most 1, got ", method.hf_alpha);
   check_at_least("method.sfo_max_history_terms", method.sfo_max_history_terms, 1);
   check_at_least("method.sfo_max_gradient_noise", method.sfo_max_gradient_noise, 0);
   check_positive("method.sfo_hessian_init", method.sfo_hessian_init);

@@ -28,13 +28,14 @@ Admm::Admm(lab::Network network, const AdmmOptions& options) : network_(std::mov
       " and gamma = ", options.gamma);
 }
 
-void Admm::start(const at::Tensor& input) {
+void Admm::start(const at::Tensor& input, AdmmStart how) {
   const lab::Activations activations = network_.forward(input);
+  const auto first = [&](const at::Tensor& value) { return how == AdmmStart::forward ? value : at::randn_like(value); };
   variables_ = {};
   for (int64_t l = 0; l < network_.layer_count(); ++l) {
     if (l > 0)
-      variables_.a.push_back(at::randn_like(activations.a[l]));
-    variables_.z.push_back(at::randn_like(activations.z[l]));
+      variables_.a.push_back(first(activations.a[l]));
+    variables_.z.push_back(first(activations.z[l]));
   }
   variables_.multiplier = at::zeros_like(activations.z.back());
 }

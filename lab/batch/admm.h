@@ -23,6 +23,12 @@ struct AdmmVariables {
   at::Tensor multiplier;      ///< lambda, of the last constraint
 };
 
+/// How a and z begin.
+enum class AdmmStart {
+  forward,  ///< as the network has them: every constraint is met
+  random    ///< standard normal numbers of torch's generator, as in the paper
+};
+
 /// A block of variables, in the order of an iteration; of the last layer there is no a, and the multiplier.
 enum class AdmmBlock { w, a, z, multiplier };
 
@@ -42,8 +48,8 @@ class Admm {
   /// Holds the network's parameters, which it changes. Throws c10::Error for networks that check_elementwise refuses.
   Admm(lab::Network network, const AdmmOptions& options);
 
-  /// As in the paper: a and z are drawn from a standard normal distribution, by torch's generator; lambda is zero.
-  void start(const at::Tensor& input);
+  /// a and z, and lambda = 0.
+  void start(const at::Tensor& input, AdmmStart how);
   bool started() const { return !variables_.z.empty(); }
 
   using Observer = std::function<void(AdmmBlock block, int64_t layer)>;

@@ -63,7 +63,9 @@ HessianFreeStep hessian_free_step(const LocalModel& model, const HessianFreeOpti
     return model.curvature(v).add_(v, state.lambda);
   };
   const at::Tensor start = state.solution.defined() ? options.zeta * state.solution : at::zeros_like(model.gradient);
-  const TruncatedCg cg = truncated_cg(damped, -model.gradient, start, options.cg);
+  const at::Tensor preconditioner =
+      options.alpha > 0 ? (model.mean_squares + state.lambda).pow(options.alpha) : at::Tensor();
+  const TruncatedCg cg = truncated_cg(damped, -model.gradient, start, options.cg, preconditioner);
   step.cg_iterations = cg.iterations;
   state.solution = cg.iterates.back().x;
 

@@ -15,6 +15,7 @@ namespace proxprop::batch {
 struct LocalModel {
   at::Tensor gradient;                          ///< of f
   spectrum::SymmetricOperator curvature;        ///< G v, the Gauss-Newton product of f, or of some of its records
+  at::Tensor mean_squares;                      ///< mean over records of their squared gradients; only with alpha > 0
   double value = 0;                             ///< f(theta)
   std::function<double(const at::Tensor&)> at;  ///< f(theta + step)
 };
@@ -23,6 +24,7 @@ struct LocalModel {
 /// defaults.
 struct HessianFreeOptions {
   TruncatedCgOptions cg;
+  double alpha = 0;            ///< in [0, 1]: exponent of the preconditioner (theirs is 0.75); 0: none
   double zeta = 0.95;          ///< in [0, 1]: CG starts from zeta times the solution of the last step
   double lambda_factor = 1.5;  ///< lambda times this where rho < 1/4, by it where rho > 3/4
   double line_factor = 0.8;    ///< the line search shortens by it
@@ -49,11 +51,11 @@ struct HessianFreeStep {
 /// One step of Hessian-free optimisation (Martens, ICML 2010; Martens and Sutskever, in Neural Networks: Tricks of the
 /// Trade, 2012):
 ///   1. p minimises the damped model q(p) = <g, p> + p^T (G + lambda I) p / 2 by truncated conjugate gradients, started
-///      from zeta times the last solution;
+///      from zeta times the last solution, preconditioned by M = (diag(s) + lambda I)^alpha with s = mean_squares,
+///      which stands for the diagonal of G;
 ///   2. CG backtracking: from the last kept iterate back to earlier ones while f falls;
 ///   3. Levenberg-Marquardt: rho = (f(theta + p) - f(theta)) / q(p) moves lambda;
 ///   4. a line search along p.
-/// No preconditioner.
 HessianFreeStep hessian_free_step(const LocalModel& model, const HessianFreeOptions& options, HessianFreeState& state);
 
 }  // namespace proxprop::batch

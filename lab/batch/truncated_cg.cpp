@@ -24,12 +24,14 @@ TruncatedCg truncated_cg(
     const spectrum::SymmetricOperator& b_times,
     const at::Tensor& right_side,
     const at::Tensor& start,
-    const TruncatedCgOptions& options) {
+    const TruncatedCgOptions& options,
+    const at::Tensor& preconditioner) {
   TruncatedCg result;
   at::Tensor x = start.clone();
   at::Tensor residual = right_side - b_times(x);
-  at::Tensor direction = residual.clone();
-  double squared_norm = inner_product(residual, residual);
+  const auto preconditioned = [&] { return preconditioner.defined() ? residual / preconditioner : residual; };
+  at::Tensor direction = preconditioned().clone();
+  double squared_norm = inner_product(residual, direction);  // in the metric of M^-1
   // B x = b - r.
   const auto model_at = [&] { return -(inner_product(residual, x) + inner_product(right_side, x)) / 2; };
   std::vector<double> model = {model_at()};
@@ -42,8 +44,9 @@ TruncatedCg truncated_cg(
     const double step = squared_norm / curvature;
     x.add_(direction, step);
     residual.sub_(image, step);
-    const double next_squared_norm = inner_product(residual, residual);
-    direction.mul_(next_squared_norm / squared_norm).add_(residual);
+    const at::Tensor steepest = preconditioned();
+    const double next_squared_norm = inner_product(residual, steepest);
+    direction.mul_(next_squared_norm / squared_norm).add_(steepest);
     squared_norm = next_squared_norm;
     ++result.iterations;
     model.push_back(model_at());

@@ -29,13 +29,15 @@ struct TruncatedCg {
   int64_t iterations = 0;
 };
 
-/// Conjugate gradients on B x = b from `start`, for a positive definite B (`spectrum::SymmetricOperator`: float64). An
-/// iteration takes one product, the start another. Ends early where B shows a direction of no positive curvature, which
+/// Conjugate gradients on B x = b from `start`, for a positive definite B (`spectrum::SymmetricOperator`: float64),
+/// preconditioned by the diagonal matrix M of `preconditioner` [n], positive; undefined: none. An iteration takes one
+/// product, the start another. Ends early where B shows a direction of no positive curvature, which
 /// is rounding, or what is not finite.
 TruncatedCg truncated_cg(
     const spectrum::SymmetricOperator& b_times,
     const at::Tensor& right_side,
     const at::Tensor& start,
-    const TruncatedCgOptions& options);
+    const TruncatedCgOptions& options,
+    const at::Tensor& preconditioner = {});
 
 }  // namespace proxprop::batch

@@ -71,6 +71,7 @@ void visit_members(Section& method, Visit&& visit) {
   visit("hf_zeta", method.hf_zeta);
   visit("hf_cg_iterations", method.hf_cg_iterations);
   visit("hf_epsilon", method.hf_epsilon);
+  visit("hf_alpha", method.hf_alpha);
   visit("sfo_max_history_terms", method.sfo_max_history_terms);
   visit("sfo_max_gradient_noise", method.sfo_max_gradient_noise);
   visit("sfo_hessian_init", method.sfo_hessian_init);
@@ -83,6 +84,7 @@ void visit_members(Section& method, Visit&& visit) {
   visit("admm_gamma", method.admm_gamma);
   visit("admm_warm_up", method.admm_warm_up);
   visit("admm_loss", method.admm_loss);
+  visit("admm_start", method.admm_start);
 }
 
 template <Is<OptimizerConfig> Section, class Visit>
@@ -95,6 +97,8 @@ void visit_members(Section& optimizer, Visit&& visit) {
   visit("beta2", optimizer.beta2);
   visit("eps", optimizer.eps);
   visit("alpha", optimizer.alpha);
+  visit("lbfgs_history_size", optimizer.lbfgs_history_size);
+  visit("lbfgs_max_iter", optimizer.lbfgs_max_iter);
   visit("muon_ns_steps", optimizer.muon_ns_steps);
   visit("muon_adam_lr", optimizer.muon_adam_lr);
   visit("entropy_l", optimizer.entropy_l);

@@ -27,6 +27,7 @@ struct LeastSquares {
     LocalModel model;
     model.gradient = at::mv(a.t(), at::mv(a, x) - b);
     model.curvature = [this](const at::Tensor& v) { return at::mv(a.t(), at::mv(a, v)); };
+    model.mean_squares = a.square().sum(0);  // the diagonal of A^T A
     model.value = value(x);
     model.at = [this, x](const at::Tensor& step) { return value(x + step); };
     return model;
@@ -83,6 +84,45 @@ TEST(TruncatedCg, StaysWhereTheStartSolves) {
   const TruncatedCg cg = truncated_cg(model.curvature, zero, zero, {});
   EXPECT_EQ(cg.iterations, 0);
   EXPECT_TRUE(at::equal(cg.iterates.back().x, zero));
+}
+
+// In the variables M^1/2 x it is the plain method on M^-1/2 B M^-1/2.
+TEST(TruncatedCg, IsPreconditionedByADiagonal) {
+  const LeastSquares problem;
+  const at::Tensor m = torch::rand({12}, torch::kDouble) + 0.1, root = m.sqrt();
+  const at::Tensor right = torch::randn({12}, torch::kDouble), start = torch::randn({12}, torch::kDouble);
+  const auto b = [&](const at::Tensor& v) { return at::mv(problem.a.t(), at::mv(problem.a, v)); };
+  const TruncatedCg plain =
+      truncated_cg([&](const at::Tensor& v) { return b(v / root) / root; }, right / root, start * root, {8, 0});
+  const TruncatedCg preconditioned = truncated_cg(b, right, start, {8, 0}, m);
+  ASSERT_EQ(preconditioned.iterates.size(), plain.iterates.size());
+  for (size_t i = 0; i < plain.iterates.size(); ++i) {
+    const at::Tensor expected = plain.iterates[i].x / root;
+    EXPECT_LE(length_of(preconditioned.iterates[i].x - expected), 1e-9 * length_of(expected)) << i;
+    EXPECT_NEAR(preconditioned.iterates[i].model, plain.iterates[i].model, 1e-9 * std::abs(plain.iterates[i].model));
+  }
+}
+
+TEST(TruncatedCg, TakesOneIterationWhereThePreconditionerIsTheMatrix) {
+  const at::Tensor diagonal = at::pow(10, torch::linspace(-6, 6, 30, torch::kDouble));
+  const at::Tensor right = torch::ones({30}, torch::kDouble);
+  const TruncatedCg cg = truncated_cg(
+      [&](const at::Tensor& v) { return diagonal * v; }, right, torch::zeros_like(right), {1, 0}, diagonal);
+  EXPECT_LE(length_of(cg.iterates.back().x * diagonal - right), 1e-12);
+}
+
+TEST(HessianFree, ThePreconditionerIsAPowerOfTheDampedMeanSquares) {
+  const LeastSquares problem;
+  LocalModel model = problem.around(torch::randn({12}, torch::kDouble));
+  model.mean_squares = torch::rand({12}, torch::kDouble);
+  HessianFreeOptions options;
+  options.cg.iterations = 1;
+  options.alpha = 0.75;
+  HessianFreeState state;
+  state.lambda = 0.2;
+  const at::Tensor p = hessian_free_step(model, options, state).step;
+  const at::Tensor expected = -model.gradient / (model.mean_squares + 0.2).pow(0.75);  // times a number
+  EXPECT_LE(length_of(p / length_of(p) - expected / length_of(expected)), 1e-12);
 }
 
 TEST(HessianFree, ReachesTheLeastSquaresSolutionInOneStepWithoutDamping) {
