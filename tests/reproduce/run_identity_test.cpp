@@ -68,13 +68,14 @@ TEST(RunIdentity, DependsOnTheSettingsOfTheOptimizerThatHasThem) {
       [](auto& o) { o.entropy_l = 2; },        [](auto& o) { o.entropy_eta = 0.5; },
       [](auto& o) { o.entropy_gamma0 = 0.5; }, [](auto& o) { o.entropy_gamma1 = 0.5; },
       [](auto& o) { o.entropy_alpha = 0.5; },  [](auto& o) { o.entropy_eps = 0.5; },
+      [](auto& o) { o.lbfgs_max_iter = 3; },   [](auto& o) { o.lbfgs_history_size = 3; },
   };
   for (size_t i = 0; i < changes.size(); ++i) {
-    for (const char* name : {"muon", "entropy_sgd", "nesterov"}) {
+    for (const char* name : {"muon", "entropy_sgd", "lbfgs", "nesterov"}) {
       train::Config with, without;
       with.optimizer.name = without.optimizer.name = name;
       changes[i](with.optimizer);
-      const bool has_it = std::string(name) == (i < 2 ? "muon" : "entropy_sgd");
+      const bool has_it = std::string(name) == (i < 2 ? "muon" : i < 8 ? "entropy_sgd" : "lbfgs");
       EXPECT_EQ(run_identity(with) != run_identity(without), has_it) << name << " " << i;
     }
   }
