@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of foreign files (tests/fuzz/) with libFuzzer, ASan and UBSan. Usage:
-#   scripts/fuzz.sh [-j N] [MINUTES] [READER...]   until each reader has had MINUTES (default: 60) in all; N of them at once
+#   scripts/fuzz.sh [-j N] [MINUTES] [READER...]   until each reader has had MINUTES (default: 60) in all; N of them at once;
+#                                                  +MINUTES: so many more than it has had
 #   scripts/fuzz.sh report                         what each reader has had
 #   scripts/fuzz.sh minimize                       merges what was found into tests/fuzz/corpus
 # May be stopped at any time: build/fuzz/ledger.tsv keeps what was done, and the same command does the rest. A finding ends
@@ -34,9 +35,11 @@ report() {
     "$ledger" | sort
 }
 
-# Fuzzes one reader, slice by slice, until it has had $2 seconds.
+# Fuzzes one reader, slice by slice, until it has had $2 minutes, or +$2 more.
 fuzz() {
-  local reader=$1 wanted=$2 had begin now failed=0
+  local reader=$1 wanted had begin now failed=0
+  wanted=$((${2#+} * 60))
+  if [[ $2 == +* ]]; then wanted=$((wanted + $(seconds_of "$reader"))); fi
   output=$(mktemp)
   trap 'rm -f "$output"' EXIT
   while had=$(seconds_of "$reader") && ((had < wanted)); do
@@ -90,5 +93,5 @@ fi
 minutes=${1:-60}
 readers=("${@:2}")
 if ((${#readers[@]} == 0)); then readers=("${all[@]}"); fi
-printf '%s\n' "${readers[@]}" | xargs -P "$at_once" -n 1 "scripts/fuzz.sh" --one $((minutes * 60))
+printf '%s\n' "${readers[@]}" | xargs -P "$at_once" -n 1 scripts/fuzz.sh --one "$minutes"
 report
