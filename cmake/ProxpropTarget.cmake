@@ -1,4 +1,4 @@
-# What every target of this project shares: warnings, sanitizers, a precompiled header.
+# What every target of this project shares: warnings, sanitizers, coverage, a precompiled header.
 
 find_package(Threads REQUIRED)
 
@@ -13,6 +13,10 @@ function(proxprop_configure_target target)
   if(PROXPROP_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${PROXPROP_SANITIZE} -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${PROXPROP_SANITIZE})
+  endif()
+  if(PROXPROP_COVERAGE)
+    target_compile_options(${target} PRIVATE --coverage -fprofile-update=prefer-atomic)
+    target_link_options(${target} PUBLIC --coverage)
   endif()
   if(ARG_PCH)
     target_precompile_headers(${target} PRIVATE ${ARG_PCH})

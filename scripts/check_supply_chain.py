@@ -12,17 +12,19 @@ UNPICKLES = re.compile(r"pickle\.loads?\(|torch::load\(|pickle_load\(|torch\.loa
 
 def dependency_complaints() -> list[str]:
     """Return one line for each dependency that lacks something."""
-    wheels = pinned_wheels(ROOT / "requirements.txt")
-    found = [f"requirements.txt: {wheel.name} has no version (==)" for wheel in wheels if not wheel.version]
-    found += [
-        f"requirements.txt: {wheel.name} has no --hash; run scripts/lock_requirements.sh"
-        for wheel in wheels
-        if not wheel.sha256
-    ]
+    found = []
+    for path in sorted(ROOT.glob("requirements*.txt")):
+        wheels = pinned_wheels(path)
+        found += [f"{path.name}: {wheel.name} has no version (==)" for wheel in wheels if not wheel.version]
+        found += [
+            f"{path.name}: {wheel.name} has no --hash; run scripts/lock_requirements.sh"
+            for wheel in wheels
+            if not wheel.sha256
+        ]
     known = licences()
     return found + [
         f"scripts/licences.tsv: {package.name} ({package.ecosystem}) has no line"
-        for package in wheels + debian_packages()
+        for package in pinned_wheels(ROOT / "requirements.txt") + debian_packages()
         if (package.ecosystem, package.name) not in known
     ]
 

@@ -18,7 +18,7 @@ for part in "${parts[@]}"; do
   case $part in
     asan | tsan) sanitized_suite "$part" ;;
     crash) scripts/crash_test.sh all ;;
-    fuzz) scripts/fuzz.sh 60 ;;
+    fuzz) scripts/fuzz.sh +60 ;;
     soak) scripts/soak.sh 120 ;;
     *)
       echo "nightly: no part '$part'" >&2

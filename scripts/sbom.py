@@ -1,4 +1,4 @@
-"""The software bill of materials on standard output. Run by scripts/sbom.sh, which brings cyclonedx-python-lib."""
+"""The software bill of materials on standard output. Run by scripts/sbom.sh with the tools of scripts/tools.sh."""
 
 import subprocess
 import sys

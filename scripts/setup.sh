@@ -47,7 +47,7 @@ for file in "${requirements[@]}"; do
   if ! cmp -s "$file" "$stamp"; then
     step="packages of $file from PyPI"
     hint="Needs a reachable PyPI and disk (2.5 GB for requirements.txt, 3 GB for requirements-python.txt); run again to go on."
-    .venv/bin/python -m pip install --disable-pip-version-check --no-deps -r "$file"
+    .venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r "$file"
     cp "$file" "$stamp"
   fi
 done

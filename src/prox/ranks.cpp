@@ -122,6 +122,7 @@ double fingerprint(const LinearTransfer& transfer, const Problem& problem, const
   } else if (const auto* running = std::get_if<RunningGram>(&options.solver)) {
     mix(std::hash<double>{}(running->decay));
     mix(size_t(running->update_every));
+    mix(size_t(running->average_steps));
   }
   mix(size_t(options.scaling));
   mix(size_t(options.route ? int(*options.route) + 1 : 0));

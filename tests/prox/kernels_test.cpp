@@ -197,6 +197,15 @@ RC_GTEST_PROP(ConvGram, LagsEqualPatchesForAnyGeometry, ()) {
   }
 }
 
+// 160 MB of patches, of which 64 MiB are made at a time.
+TEST(ConvGram, PatchesOfManyImagesAreMadeInSeveralParts) {
+  at::manual_seed(1);
+  const auto x = at::randn({25, 1, 128, 128});
+  const ConvGeometry geometry{1, {7, 7}, {1, 1}, {3, 3}, {1, 1}, 1};
+  const std::vector<int64_t> output_size{128, 128};
+  EXPECT_LE(relative_error(gram_by_patches(x, geometry, output_size), gram_by_windows(x, geometry, output_size)), 1e-5);
+}
+
 RC_GTEST_PROP(ConvGram, WindowsEqualPatchesForAnyGeometry, ()) {
   const auto c = any_convolution(size_up_to(3), /*unit_stride=*/false);
   const auto x = at::randn(c.input, at::kDouble);

@@ -310,6 +310,28 @@ TEST(Numerics, ReducedPrecisionSwitchesAreOffDuringTheStepAndRestored) {
   context.setFloat32Precision(backend, at::Float32Op::MATMUL, before);
 }
 
+TEST(CgSolver, AnIterationTakesOneApplicationAndOneAdjoint) {
+  const auto scale = at::linspace(1, 3, 40, at::kDouble);
+  int64_t applications = 0, adjoints = 0;
+  const FunctionTransfer transfer(
+      {{40}},
+      [&](at::TensorList theta) {
+        ++applications;
+        return theta[0] * scale;
+      },
+      [&](const at::Tensor& z) {
+        ++adjoints;
+        return std::vector<at::Tensor>{z * scale};
+      });
+  for (const int64_t iterations : {1, 2, 5}) {
+    applications = adjoints = 0;
+    const auto step = proximal_direction(transfer, at::ones({40}, at::kDouble), {1.0, ConjugateGradient{iterations}});
+    EXPECT_EQ(step.summary.iterations, iterations);
+    EXPECT_EQ(applications, iterations);
+    EXPECT_EQ(adjoints, iterations);  // the first is the right side
+  }
+}
+
 TEST(CgSolver, ManyIterationsReachTheExactDirection) {
   const auto instance = make_dense({12, 8}, 3, {}, at::kDouble);
   const auto exact = flatten(proximal_direction(*instance.transfer, instance.grad_output, {1.0}).direction);

@@ -130,6 +130,53 @@ TEST(Planner, TransfersArePlannedByTheRatesInUse) {
   use_rates(Rates{});
 }
 
+TEST(Planner, DescribesWhatTheTransferOffers) {
+  const ConvTransfer transfer(at::zeros({8, 4, 9, 9}), {6, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 2}, {});
+  const auto problem = describe(transfer, {});
+  EXPECT_EQ(problem.dimensions->rows, 8 * 81);
+  EXPECT_TRUE(problem.has_sample_matrix && problem.has_feature_gram);
+  EXPECT_EQ(problem.apply_work, transfer.apply_work());
+  EXPECT_EQ(problem.adjoint_work, transfer.adjoint_work());
+  EXPECT_EQ(problem.accurate_adjoint_work, transfer.accurate_adjoint_work());
+  EXPECT_EQ(problem.sample_gram_work, transfer.sample_gram_work());
+  EXPECT_EQ(problem.sample_gram_bytes, transfer.sample_gram_bytes());
+  EXPECT_EQ(problem.sample_matrix_bytes, transfer.sample_matrix_bytes());
+  EXPECT_EQ(problem.feature_gram_work, transfer.feature_gram_work());
+  EXPECT_EQ(problem.feature_gram_bytes, transfer.feature_gram_bytes());
+  EXPECT_EQ(problem.feature_blocks, transfer.feature_block_sizes());
+  for (const auto& work :
+       {problem.apply_work, problem.adjoint_work, problem.accurate_adjoint_work, problem.sample_gram_work,
+        problem.feature_gram_work}) {
+    EXPECT_GT(Rates{}.of(work), 0);
+  }
+}
+
+TEST(Planner, AStackOfUsesCostsWhatItsUsesCost) {
+  const auto use = std::make_shared<DenseTransfer>(at::zeros({8, 4}), 2, Trained{});
+  const StackedTransfer stack({use, use, use}, {{8, 2}, {8, 2}, {8, 2}});
+  const auto thrice = [](Work work) { return work *= 3; };
+  EXPECT_EQ(stack.apply_work(), thrice(use->apply_work()));
+  EXPECT_EQ(stack.adjoint_work(), thrice(use->adjoint_work()));
+  EXPECT_EQ(stack.accurate_adjoint_work(), thrice(use->accurate_adjoint_work()));
+  EXPECT_EQ(stack.feature_gram_work(), thrice(use->feature_gram_work()));
+  EXPECT_EQ(stack.dimensions()->rows, 24);
+}
+
+TEST(Work, AddsAndIsPricedByKernel) {
+  Work a, b;
+  a[Kernel::factor] = 3;
+  b[Kernel::factor] = 4;
+  b[Kernel::wire] = 5;
+  Rates rates;
+  rates.costs.fill(0);
+  rates.costs[size_t(Kernel::factor)] = 10;
+  rates.costs[size_t(Kernel::wire)] = 100;
+  a += b;
+  EXPECT_EQ(a[Kernel::factor], 7);
+  EXPECT_EQ(a[Kernel::wire], 5);
+  EXPECT_EQ(rates.of(a *= 2), 2 * (10 * 7 + 100 * 5));
+}
+
 TEST(Planner, RespectsTheMemoryLimit) {
   auto problem = matrix_problem(20000, 30000, 10, ConjugateGradient{20000});
   ASSERT_NE(plan(problem).route, Route::matrix_free);

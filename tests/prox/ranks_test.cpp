@@ -161,9 +161,9 @@ TEST(RanksTogether, KeepFloat32AccuracyOnWhicheverSideTheInverseGoes) {
 
 TEST(RanksTogether, StackedUsesAreRowsOfTheSameStep) {
   // A rank that used its layer twice beside one that used it once.
-  const auto twice = stacked(make_dense({3, 6}, 4, {}, at::kDouble), make_dense({5, 6}, 4, {}, at::kDouble, 1));
+  const auto twice = stacked({make_dense({3, 6}, 4, {}, at::kDouble), make_dense({5, 6}, 4, {}, at::kDouble, 1)});
   const auto once = make_dense({4, 6}, 4, {}, at::kDouble, 2);
-  const Shared shared{{twice, once}, stacked(twice, once)};
+  const Shared shared{{twice, once}, stacked({twice, once})};
   const auto reference = dense_direction(*shared.all.transfer, shared.all.grad_output, 1.0);
   for (const auto route : {Route::sample_gram, Route::feature_gram, Route::matrix_free}) {
     expect_all_equal(directions(shared, {1.0, Cholesky{}, Scaling::sum, route}), reference, bound, to_string(route));
@@ -207,13 +207,64 @@ TEST(RanksTogether, SolversThatKeepStateGoOnAlike) {
 }
 
 TEST(RanksTogether, RefuseStepsThatDiffer) {
+  const ConjugateGradient cg{3, 1e-3, Coupling::joint};
+  const AmortizedCholesky amortized{1e-3, 20, 10};
+  const RunningGram running{0.9, 20, 5};
+  const auto with = [](const Solver& solver) { return ProximalOptions{1.0, solver}; };
+  const std::vector<std::pair<ProximalOptions, ProximalOptions>> pairs = {
+      {{1.0}, {2.0}},
+      {{1.0}, {1.0, Cholesky{}, Scaling::mean}},
+      {{1.0}, {1.0, Cholesky{}, Scaling::sum, Route::sample_gram}},
+      {{1.0, Cholesky{}, Scaling::sum, Route::feature_gram}, {1.0, Cholesky{}, Scaling::sum, Route::sample_gram}},
+      {with(Cholesky{}), with(cg)},
+      {with(cg), with(ConjugateGradient{4, 1e-3, Coupling::joint})},
+      {with(cg), with(ConjugateGradient{3, 1e-4, Coupling::joint})},
+      {with(cg), with(ConjugateGradient{3, 1e-3, Coupling::per_output})},
+      {with(cg), with(ConjugateGradient{3, 1e-3})},
+      {with(amortized), with(AmortizedCholesky{1e-4, 20, 10})},
+      {with(amortized), with(AmortizedCholesky{1e-3, 21, 10})},
+      {with(amortized), with(AmortizedCholesky{1e-3, 20, 11})},
+      {with(running), with(RunningGram{0.8, 20, 5})},
+      {with(running), with(RunningGram{0.9, 21, 5})},
+      {with(running), with(RunningGram{0.9, 20, 6})}};
   const auto shared = share(dense_case({4, 9}, 5), 2);
-  ThreadRanks ranks(2);
-  ranks.run([&](const std::shared_ptr<Communicator>& communicator) {
-    const auto& part = shared.parts[communicator->rank()];
-    const ProximalOptions options{.tau_theta = 1.0 + double(communicator->rank()), .communicator = communicator};
-    EXPECT_THROW(proximal_direction(*part.transfer, part.grad_output, options), c10::Error);
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    ThreadRanks(2).run([&](const std::shared_ptr<Communicator>& communicator) {
+      const auto& part = shared.parts[communicator->rank()];
+      auto options = communicator->rank() == 0 ? pairs[i].first : pairs[i].second;
+      options.communicator = communicator;
+      SolverState state;
+      EXPECT_THROW(proximal_direction(*part.transfer, part.grad_output, options, &state), c10::Error) << "pair " << i;
+    });
+  }
+}
+
+TEST(RanksTogether, RefuseParametersThatDiffer) {
+  ThreadRanks(2).run([&](const std::shared_ptr<Communicator>& communicator) {
+    const auto own = make_dense({4, 9}, communicator->rank() == 0 ? 5 : 6, {}, at::kDouble);
+    const ProximalOptions options{.communicator = communicator};
+    EXPECT_THROW(proximal_direction(*own.transfer, own.grad_output, options), c10::Error);
   });
+}
+
+TEST(RanksTogether, TakeTheRouteThatFitsTheSmallestMemory) {
+  const auto shared = share(dense_case({4, 9}, 5), 2);
+  // The routes that both ranks take where rank 1 has so much memory; 0: plenty.
+  const auto routes = [&](int64_t memory_limit) {
+    std::vector<Route> taken(2);
+    ThreadRanks(2).run([&](const std::shared_ptr<Communicator>& communicator) {
+      const auto& part = shared.parts[communicator->rank()];
+      ProximalOptions options{1.0, ConjugateGradient{500}};
+      options.memory_limit = communicator->rank() == 1 ? memory_limit : 0;
+      options.communicator = communicator;
+      taken[communicator->rank()] = proximal_direction(*part.transfer, part.grad_output, options).summary.route;
+    });
+    return taken;
+  };
+  const auto plenty = routes(0), none = routes(1);
+  EXPECT_EQ(plenty[0], plenty[1]);
+  EXPECT_EQ(none[0], none[1]);
+  EXPECT_NE(plenty[0], none[0]) << "the case does not test what it says";
 }
 
 TEST(RanksTogether, SendNoMoreThanPlanned) {

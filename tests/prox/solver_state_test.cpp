@@ -112,6 +112,17 @@ TEST(AmortizedCholesky, GradientsOfZeroGiveZero) {
   EXPECT_EQ(weight_of(take(batch, AmortizedCholesky{}, &state)).abs().max().item<double>(), 0.0);
 }
 
+TEST(AmortizedCholesky, ASingularGramIsRegularizedAndSaysSo) {
+  SolverState state;
+  const Batch batch{
+      std::make_shared<DenseTransfer>(at::full({rows, inputs}, 1e3, at::kDouble), outputs, Trained{}),
+      at::ones({rows, outputs}, at::kDouble)};
+  const auto taken = take(batch, AmortizedCholesky{}, &state, 1e30);
+  EXPECT_EQ(taken.summary.status, Status::regularized);
+  EXPECT_GT(taken.summary.jitter, 0.0);
+  EXPECT_TRUE(weight_of(taken).isfinite().all().item<bool>());
+}
+
 TEST(RunningGram, WithoutMemoryIsTheProximalStep) {
   SolverState state;
   for (int step = 0; step < 3; ++step) {
@@ -263,6 +274,27 @@ TEST_P(KeptState, IsNotPoisonedByABatchThatIsNotFinite) {
   EXPECT_FALSE(weight_of(take(bad, GetParam(), &state)).isfinite().any().item<bool>());
   const auto batch = make_batch();
   EXPECT_TRUE(weight_of(take(batch, GetParam(), &state)).isfinite().all().item<bool>());
+}
+
+TEST(SolverState, RefusesWhatIsNoState) {
+  const auto gram = at::eye(3, at::kDouble).unsqueeze(0), numbers = at::tensor({2.0, 0.0}, at::kDouble);
+  SolverState state;
+  EXPECT_NO_THROW(state.restore({gram, numbers}));
+  EXPECT_NO_THROW(state.restore({gram, numbers, at::ones({1, 3, 3})}));
+  const std::vector<std::vector<at::Tensor>> wrong = {
+      {gram},
+      {gram, numbers, gram, gram},
+      {gram[0], numbers},
+      {gram.narrow(1, 0, 2), numbers},
+      {gram.to(at::kFloat), numbers},
+      {gram, numbers.narrow(0, 0, 1)},
+      {gram, at::tensor({2.0, 0.0, 1.0}, at::kDouble)},
+      {gram, numbers.to(at::kFloat)},
+      {gram, numbers, gram.narrow(2, 0, 2)},
+      {gram, numbers, numbers}};
+  for (const auto& tensors : wrong) {
+    EXPECT_THROW(state.restore(tensors), c10::Error);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(

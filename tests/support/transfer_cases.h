@@ -75,12 +75,17 @@ inline TransferInstance make_conv_transpose(
   return {transfer, at::randn(*transfer->output_shape(), at::kDouble).to(dtype)};
 }
 
-/// Two uses as one.
-inline TransferInstance stacked(const TransferInstance& a, const TransferInstance& b) {
-  return {
-      std::make_shared<StackedTransfer>(
-          std::vector{a.transfer, b.transfer}, std::vector{a.grad_output.sizes().vec(), b.grad_output.sizes().vec()}),
-      at::cat({a.grad_output.reshape({-1}), b.grad_output.reshape({-1})})};
+/// Several uses as one.
+inline TransferInstance stacked(const std::vector<TransferInstance>& uses) {
+  std::vector<std::shared_ptr<const LinearTransfer>> transfers;
+  std::vector<std::vector<int64_t>> sizes;
+  std::vector<at::Tensor> gradients;
+  for (const auto& use : uses) {
+    transfers.push_back(use.transfer);
+    sizes.push_back(use.grad_output.sizes().vec());
+    gradients.push_back(use.grad_output.reshape({-1}));
+  }
+  return {std::make_shared<StackedTransfer>(std::move(transfers), std::move(sizes)), at::cat(gradients)};
 }
 
 inline std::vector<TransferCase> transfer_cases() {
@@ -146,18 +151,23 @@ inline std::vector<TransferCase> transfer_cases() {
   transposed("3d", {2, 2, 2, 3, 2}, {{2, {2, 3, 2}, {2, 1, 2}, {0, 1, 1}, {1, 1, 2}, 1}, {1, 0, 0}});
 
   cases.push_back({"StackedLinear", [](at::ScalarType t, int64_t v) {
-                     return stacked(make_dense({3, 6}, 4, {}, t, v), make_dense({5, 6}, 4, {}, t, v));
+                     return stacked({make_dense({3, 6}, 4, {}, t, v), make_dense({5, 6}, 4, {}, t, v)});
                    }});
+  cases.push_back(
+      {"StackedThreeTimes", [](at::ScalarType t, int64_t v) {
+         return stacked(
+             {make_dense({3, 6}, 4, {}, t, v), make_dense({5, 6}, 4, {}, t, v), make_dense({2, 6}, 4, {}, t, v)});
+       }});
   cases.push_back(
       {"StackedConvOfTwoSizes", [](at::ScalarType t, int64_t v) {
          const ConvGeometry geometry{3, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1};
-         return stacked(make_conv({2, 2, 5, 4}, geometry, {}, t, v), make_conv({1, 2, 7, 6}, geometry, {}, t, v));
+         return stacked({make_conv({2, 2, 5, 4}, geometry, {}, t, v), make_conv({1, 2, 7, 6}, geometry, {}, t, v)});
        }});
   cases.push_back({"StackedConvTransposeOfTwoSizes", [](at::ScalarType t, int64_t v) {
                      const ConvGeometry geometry{4, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 2};
                      return stacked(
-                         make_conv_transpose({2, 2, 3, 2}, {geometry, {0, 0}}, {}, t, v),
-                         make_conv_transpose({1, 2, 4, 3}, {geometry, {1, 0}}, {}, t, v));
+                         {make_conv_transpose({2, 2, 3, 2}, {geometry, {0, 0}}, {}, t, v),
+                          make_conv_transpose({1, 2, 4, 3}, {geometry, {1, 0}}, {}, t, v)});
                    }});
   return cases;
 }
