@@ -64,7 +64,7 @@ at::Tensor solve(at::Tensor gram, const at::Tensor& gradient, const Request& req
 
 // V of one rank alone where the exact step falls into blocks; undefined elsewhere, and where one of them fails.
 at::Tensor solve_by_the_blocks(const LinearTransfer& transfer, const at::Tensor& gradient, const Request& request) {
-  if (!is_exact(request.solver) || !gradient.is_cpu() || transfer.feature_block_sizes().size() == 1) {
+  if (!is_exact(request.solver) || !gradient.is_cpu() || transfer.feature_block_sizes().size() <= 1) {
     return {};
   }
   const auto solution = solve_by_blocks(
@@ -85,8 +85,9 @@ ProximalStep whole_step(const LinearTransfer& transfer, const at::Tensor& grad_o
         transfer, ranks, ranks.sum(own_gradient.to(grad_output.scalar_type())), request.beta, *running, *request.saved,
         step.summary);
   } else if (!solves_afresh(request.solver, ranks.dimensions(transfer))) {
+    const auto gradient = ranks.sum(own_gradient);
     direction = amortized_solve(
-                    ranks.feature_gram(transfer), ranks.sum(own_gradient).transpose(1, 2), request.beta,
+                    ranks.feature_gram(transfer), gradient.transpose(1, 2), request.beta,
                     std::get<AmortizedCholesky>(request.solver), *request.saved, step.summary)
                     .transpose(1, 2);
   } else {
@@ -106,6 +107,7 @@ class OwnedStep final : public BegunStep {
       : ranks_(request.ranks),
         request_{request.beta, request.solver, request.coupling, ranks_, request.owner},
         shapes_(transfer->parameter_shapes()),
+        options_(grad_output.options()),
         packed_(ranks_.packed_gram(*transfer)) {
     const auto gradient = to_matrix(*transfer, transfer->accurate_adjoint(grad_output));
     gradient_sizes_ = gradient.sizes().vec();
@@ -113,27 +115,25 @@ class OwnedStep final : public BegunStep {
     packed_.pack(transfer->feature_gram(), own_part(0, packed_.numbers()));
     own_part(packed_.numbers(), gradient.numel()).copy_(gradient.reshape({-1}));
     sum_ = ranks_.communicator().start_reduce(message_, request_.owner);
-    // V in the parameters' own shapes, and the summary behind it.
-    int64_t count = 0;
-    for (const auto& shape : shapes_) {
-      count += c10::multiply_integers(shape);
-    }
-    const auto summary_numbers = summary_size * int64_t(sizeof(double)) / int64_t(grad_output.element_size());
-    result_ = at::empty({count + summary_numbers}, grad_output.options());
     if (owned()) {
       transfer_ = std::move(transfer);
     }
   }
 
   void settle() override {
-    if (!owned() && sum_) {
-      sum_();
-      sum_ = nullptr;
+    if (!owned()) {
+      wait_for_sum();
       message_.reset();
     }
   }
 
   void solve() override {
+    // V in the parameters' own shapes, and the summary behind it.
+    int64_t count = 0;
+    for (const auto& shape : shapes_) {
+      count += c10::multiply_integers(shape);
+    }
+    result_ = at::empty({count + summary_size * int64_t(sizeof(double) / options_.dtype().itemsize())}, options_);
     if (owned()) {
       solve_for_all();
     }
@@ -166,8 +166,16 @@ class OwnedStep final : public BegunStep {
   bool owned() const { return ranks_.communicator().rank() == request_.owner; }
   at::Tensor own_part(int64_t first, int64_t size) const { return message_.narrow(0, first, size); }
 
+  // And lets go of what it holds.
+  void wait_for_sum() {
+    if (sum_) {
+      sum_();
+      sum_ = nullptr;
+    }
+  }
+
   void solve_for_all() {
-    sum_();
+    wait_for_sum();
     StepSummary summary;
     const auto numbers = packed_.numbers();
     auto gram = packed_.unpack(own_part(0, numbers));
@@ -175,13 +183,13 @@ class OwnedStep final : public BegunStep {
     const auto direction = proxprop::solve(std::move(gram), gradient, request_, summary);
     message_.reset();
     std::vector<at::Tensor> parts;
-    for (const auto& part : from_matrix(*transfer_, direction, result_.scalar_type())) {
+    for (const auto& part : from_matrix(*transfer_, direction, c10::typeMetaToScalarType(options_.dtype()))) {
       parts.push_back(part.reshape({-1}));
     }
     transfer_.reset();
     const auto of_direction = at::cat(parts);
     const double told[summary_size]{double(int(summary.status)), double(summary.iterations), summary.jitter};
-    auto behind = at::empty({result_.numel() - of_direction.numel()}, result_.options().device(at::kCPU));
+    auto behind = at::empty({result_.numel() - of_direction.numel()}, options_.device(at::kCPU));
     std::memcpy(behind.mutable_data_ptr(), told, sizeof(told));
     result_.narrow(0, 0, of_direction.numel()).copy_(of_direction);
     result_.narrow(0, of_direction.numel(), behind.numel()).copy_(behind);
@@ -190,6 +198,7 @@ class OwnedStep final : public BegunStep {
   Ranks ranks_;
   Request request_;
   std::vector<std::vector<int64_t>> shapes_;
+  at::TensorOptions options_;  ///< of V
   PackedGram packed_;
   std::vector<int64_t> gradient_sizes_;
   std::shared_ptr<const LinearTransfer> transfer_;  ///< the owner's
