@@ -35,7 +35,8 @@ double latency_of(const Cluster& cluster, const Solver& solver, Route route, int
   const double sum = 2 * rounds(ranks) * cluster.latency, gather = rounds(ranks) * cluster.latency;
   switch (route) {
     case Route::sample_gram: return gather + 3 * gather + sum;
-    case Route::feature_gram: return gather + 2 * sum;
+    // To the owner and from it; or two sums.
+    case Route::feature_gram: return gather + (keeps_state(solver) ? 2 * sum : sum);
     case Route::matrix_free: {
       const auto* cg = std::get_if<ConjugateGradient>(&solver);
       return gather + 2 * sum * double(cg != nullptr ? cg->iterations : 1);
@@ -43,16 +44,6 @@ double latency_of(const Cluster& cluster, const Solver& solver, Route route, int
     case Route::gradient: return sum;
   }
   return 0;
-}
-
-// The factor of one layer's Gram and the solve by it.
-Work split_work(const Dimensions& d) {
-  const double n = double(d.columns), outputs = double(d.outputs) / double(d.groups), groups = double(d.groups);
-  Work work;
-  work[Kernel::factor] = groups * n * n * n / 3;
-  work[Kernel::pivot] = groups * n;
-  work[Kernel::product64] = groups * 2 * n * n * outputs;
-  return work;
 }
 
 // Forward and backward of one layer: phi twice and phi* once.
@@ -73,7 +64,6 @@ std::vector<ScalingMethod> scaling_methods() {
       {"exact", Cholesky{}, std::nullopt},
       {"exact, sample Gram", Cholesky{}, Route::sample_gram},
       {"exact, feature Gram", Cholesky{}, Route::feature_gram},
-      {"exact, factors split", Cholesky{}, Route::feature_gram, true},
       {"cg3", ConjugateGradient{3}, std::nullopt},
       {"cg3, matrix-free", ConjugateGradient{3}, Route::matrix_free},
       {"running Gram", RunningGram{0.95, update_every}, Route::feature_gram},
@@ -94,16 +84,20 @@ std::optional<StepEstimate> estimate_step(
   seconds.costs[size_t(Kernel::wire)] = 1 / cluster.bandwidth;
 
   StepEstimate estimate;
-  double split = 0, largest_split = 0;  // seconds of all factors, and of the longest one
+  Owners owners(ranks);
+  int64_t layers_together = 0;
   for (const auto& layer : network) {
-    const auto transfer = layer.transfer(samples);
+    layers_together += layer.proximal ? layer.count : 0;
+  }
+  for (auto layer = network.rbegin(); layer != network.rend(); ++layer) {  // as backward reaches them
+    const auto transfer = layer->transfer(samples);
     const auto dimensions = *transfer->dimensions();
-    const bool proximal = layer.proximal && method.solver;
+    const bool proximal = layer->proximal && method.solver;
     ProximalOptions options{1.0, proximal ? *method.solver : Solver(Gradient{}), Scaling::sum};
     options.route = proximal ? method.route : std::nullopt;
     options.memory_limit = int64_t(memory);
     auto problem = describe(*transfer, options);
-    const double count = double(layer.count);
+    const double count = double(layer->count);
     estimate.compute += count * plain_seconds(problem, seconds);
     if (!proximal) {
       if (ranks > 1) {
@@ -114,39 +108,33 @@ std::optional<StepEstimate> estimate_step(
       continue;
     }
     problem.rates = seconds;
+    problem.layers = layers_together;
     if (ranks > 1) {
       problem = shared(std::move(problem), ranks, ranks * dimensions.rows);
     }
-    const auto planned = plan(problem);
-    const auto* cost = chosen(planned);
-    if (cost == nullptr) {
-      return std::nullopt;
+    for (int64_t i = 0; i < layer->count; ++i) {
+      const auto planned = plan(problem);
+      const auto* cost = chosen(planned);
+      if (cost == nullptr) {
+        return std::nullopt;
+      }
+      auto work = cost->work;
+      work[Kernel::wire] = 0;
+      estimate.compute += seconds.of(work);
+      owners.assign(seconds.of(cost->owned));
+      estimate.owned += seconds.of(cost->owned);
+      if (ranks > 1) {
+        estimate.wire += cost->traffic / cluster.bandwidth + latency_of(cluster, *method.solver, planned.route, ranks);
+        estimate.bytes += cost->traffic;
+      }
+      auto& layers = planned.route == Route::sample_gram    ? estimate.sample_layers
+                     : planned.route == Route::feature_gram ? estimate.feature_layers
+                                                            : estimate.matrix_free_layers;
+      ++layers;
     }
-    auto work = cost->work;
-    work[Kernel::wire] = 0;
-    double traffic = cost->traffic, extra = 0;
-    if (method.split) {
-      const auto own = seconds.of(split_work(dimensions));
-      split += count * own;
-      largest_split = std::max(largest_split, own);
-      extra = -own;
-      // A sum that one rank has is half of one that all have; V then goes to all in float32.
-      traffic = cost->traffic / 2 + bytes_of_parameter * share(ranks) * double(dimensions.columns * dimensions.outputs);
-    }
-    estimate.compute += count * (seconds.of(work) + extra);
-    if (ranks > 1) {
-      estimate.wire +=
-          count * (traffic / cluster.bandwidth + latency_of(cluster, *method.solver, planned.route, ranks));
-      estimate.bytes += count * traffic;
-    }
-    auto& layers = planned.route == Route::sample_gram    ? estimate.sample_layers
-                   : planned.route == Route::feature_gram ? estimate.feature_layers
-                                                          : estimate.matrix_free_layers;
-    layers += layer.count;
   }
-  if (method.split) {
-    estimate.compute += std::max(largest_split, split / double(ranks));
-  }
+  estimate.longest = owners.largest();
+  estimate.compute += estimate.longest;
   return estimate;
 }
 

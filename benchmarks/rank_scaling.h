@@ -36,8 +36,8 @@ struct ScalingLayer {
   std::function<std::shared_ptr<LinearTransfer>(int64_t samples)> transfer;
 };
 
-/// "mlp" (the paper's), "resnet50" (224 x 224 images) or "transformer" (12 blocks of width 768, 1,024 tokens). Empty for
-/// another name.
+/// "mlp" (the paper's), "resnet50" (224 x 224 images) or "transformer" (12 blocks of width 768, 1,024 tokens). Empty
+/// for another name.
 std::vector<ScalingLayer> scaling_network(const std::string& name);
 
 /// How the layers of a network take their steps.
@@ -45,14 +45,13 @@ struct ScalingMethod {
   std::string name;
   std::optional<Solver> solver;  ///< none: backpropagation
   std::optional<Route> route;    ///< none: the planner's choice, layer by layer
-  /// Each layer's Gram is summed on one rank, which factorises it and sends V to all; layers are dealt out by their
-  /// work.
-  bool split = false;
 };
 std::vector<ScalingMethod> scaling_methods();
 
 struct StepEstimate {
-  double compute = 0;  ///< seconds
+  double compute = 0;  ///< seconds, of the rank that has the most to factorise
+  double owned = 0;    ///< seconds of all factors and solves that one rank does for all
+  double longest = 0;  ///< and of those of one rank; part of `compute`
   double wire = 0;     ///< seconds, not overlapped with anything
   double bytes = 0;    ///< that a rank sends
   int64_t sample_layers = 0, feature_layers = 0, matrix_free_layers = 0;

@@ -53,10 +53,15 @@ std::vector<ScalingLayer> resnet50() {
 // The sizes of GPT-2 small; one Gram for q, k and v, whose input is the same.
 std::vector<ScalingLayer> transformer() {
   constexpr int64_t blocks = 12, width = 768, tokens = 1024, vocabulary = 50257;
-  return {
-      linear("q, k, v", blocks, tokens, width, 3 * width), linear("attention output", blocks, tokens, width, width),
-      linear("MLP in", blocks, tokens, width, 4 * width), linear("MLP out", blocks, tokens, 4 * width, width),
-      linear("output", 1, tokens, width, vocabulary, false)};
+  std::vector<ScalingLayer> layers;
+  for (int64_t block = 0; block < blocks; ++block) {  // in their order: owners are dealt out by it
+    layers.push_back(linear("q, k, v", 1, tokens, width, 3 * width));
+    layers.push_back(linear("attention output", 1, tokens, width, width));
+    layers.push_back(linear("MLP in", 1, tokens, width, 4 * width));
+    layers.push_back(linear("MLP out", 1, tokens, 4 * width, width));
+  }
+  layers.push_back(linear("output", 1, tokens, width, vocabulary, false));
+  return layers;
 }
 
 // The paper's fully connected network.

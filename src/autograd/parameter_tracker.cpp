@@ -1,6 +1,6 @@
 #include "autograd/parameter_tracker.h"
 
-#include "autograd/session_solve.h"
+#include "autograd/session_steps.h"
 #include "autograd/solve_precision.h"
 
 #include <ATen/ATen.h>
@@ -9,6 +9,7 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace proxprop::autograd {
 
@@ -33,39 +34,113 @@ at::Tensor alias_of(const at::Tensor& parameter) {
       torch::autograd::impl::version_counter(parameter), /*allow_tensor_metadata_change=*/true));
 }
 
+// What the sessions of a communicator share until they end, so that it can be told how many of them there are.
+std::shared_ptr<void> pending_of(const std::shared_ptr<Communicator>& communicator) {
+  static std::mutex mutex;
+  static std::map<const Communicator*, std::weak_ptr<void>> shared;
+  const std::lock_guard<std::mutex> lock(mutex);
+  std::erase_if(shared, [](const auto& each) { return each.second.expired(); });
+  auto& token = shared[communicator.get()];
+  auto pending = token.lock();
+  if (pending == nullptr) {
+    pending = std::make_shared<char>();
+    token = pending;
+  }
+  return pending;
+}
+
+// The steps of the backward pass that is running, for the ranks of a communicator: of the session that begins its own
+// now, and of those that have not ended.
+std::shared_ptr<JointSteps> joint_steps(const std::shared_ptr<Communicator>& communicator) {
+  static std::mutex mutex;
+  static std::map<std::pair<const Communicator*, int>, std::weak_ptr<JointSteps>> passes;
+  const std::lock_guard<std::mutex> lock(mutex);
+  std::erase_if(passes, [](const auto& pass) { return pass.second.expired(); });
+  auto& pass = passes[{communicator.get(), torch::autograd::get_current_graph_task_id()}];
+  auto steps = pass.lock();
+  if (steps == nullptr) {
+    steps = std::make_shared<JointSteps>(communicator, pending_of(communicator).use_count());
+    pass = steps;
+  }
+  return steps;
+}
+
+// V in the places of the parameters that are trained, behind the session's.
+variable_list gradients_of(const Session& session, SessionSteps& steps) {
+  auto directions = steps.finish(session);
+  variable_list gradients(1);
+  for (size_t layer = 0; layer < session.layers(); ++layer) {
+    auto next = directions[layer].begin();
+    for (const bool trained : session.trained(layer)) {
+      const bool given = trained && next != directions[layer].end();
+      gradients.push_back(given ? std::move(*next++) : at::Tensor());
+    }
+  }
+  return gradients;
+}
+
+// What `Solve` and `Finish` do in forward.
+variable_list aliases_of(AutogradContext* context, const SessionPtr& session, at::TensorList parameters) {
+  context->set_materialize_grads(false);
+  context->saved_data["session"] = capsule(session);
+  variable_list aliases;
+  for (const auto& parameter : parameters) {
+    aliases.push_back(alias_of(parameter));
+  }
+  return aliases;
+}
+
 class Solve : public torch::autograd::Function<Solve> {
  public:
   static variable_list forward(AutogradContext* context, const SessionPtr& session, at::TensorList parameters) {
-    context->set_materialize_grads(false);
-    context->saved_data["session"] = capsule(session);
-    variable_list aliases;
-    for (const auto& parameter : parameters) {
-      aliases.push_back(alias_of(parameter));
-    }
-    return aliases;
+    return aliases_of(context, session, parameters);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& along_aliases) {
     refuse_create_graph();
     const auto session = from_capsule<Session>(context->saved_data["session"]);
-    variable_list gradients(1 + along_aliases.size());
+    const variable_list nothing(1 + along_aliases.size());
     auto uses = session->take();
     if (uses.empty()) {
-      return gradients;
+      return nothing;
     }
-    auto directions = session_directions(*session, std::move(uses));
-    for (size_t layer = 0, i = 1; layer < session->layers(); ++layer) {
-      auto next = directions[layer].begin();
-      for (const bool trained : session->trained(layer)) {
-        if (trained && next != directions[layer].end()) {
-          gradients[i] = std::move(*next++);
-        }
-        ++i;
-      }
+    const auto& communicator = session->options().communicator;
+    auto steps = session->is_joint() ? joint_steps(communicator) : std::make_shared<JointSteps>(communicator);
+    auto begun = std::make_shared<SessionSteps>(*session, std::move(uses), std::move(steps));
+    if (session->is_joint()) {
+      session->hold(std::move(begun));
+      return nothing;
     }
-    return gradients;
+    return gradients_of(*session, *begun);
   }
 };
+
+class Finish : public torch::autograd::Function<Finish> {
+ public:
+  static variable_list forward(AutogradContext* context, const SessionPtr& session, at::TensorList parameters) {
+    return aliases_of(context, session, parameters);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& along_aliases) {
+    const auto session = from_capsule<Session>(context->saved_data["session"]);
+    const auto begun = session->take_begun();
+    return begun != nullptr ? gradients_of(*session, *begun) : variable_list(1 + along_aliases.size());
+  }
+};
+
+// The parameters as `Solve` sees them: where steps are joint behind a finish node, which runs last.
+variable_list behind_finish(const SessionPtr& session, const std::vector<at::Tensor>& parameters) {
+  if (!session->is_joint()) {
+    return parameters;
+  }
+  auto aliases = Finish::apply(session, at::TensorList(parameters));
+  for (const auto& alias : aliases) {
+    if (const auto& node = alias.grad_fn()) {
+      node->set_sequence_nr(0);  // autograd runs nodes in the order of falling numbers
+    }
+  }
+  return aliases;
+}
 
 class UseTransfer : public torch::autograd::Function<UseTransfer> {
  public:
@@ -131,7 +206,8 @@ Session::Session(
     : options_(std::move(options)),
       trained_(std::move(trained)),
       observer_(std::move(observer)),
-      solver_state_(std::move(solver_state)) {}
+      solver_state_(std::move(solver_state)),
+      pending_(is_joint() ? pending_of(options_.communicator) : nullptr) {}
 
 void Session::leave(Use use) {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -141,6 +217,7 @@ void Session::leave(Use use) {
 std::vector<Session::Use> Session::take() {
   const std::lock_guard<std::mutex> lock(mutex_);
   ended_ = true;
+  pending_.reset();
   const auto found = uses_.find(torch::autograd::get_current_graph_task_id());
   if (found == uses_.end()) {
     return {};
@@ -153,6 +230,26 @@ std::vector<Session::Use> Session::take() {
 bool Session::ended() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return ended_;
+}
+
+bool Session::is_joint() const {
+  return options_.communicator != nullptr && options_.communicator->size() > 1;
+}
+
+void Session::hold(std::shared_ptr<SessionSteps> begun) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  begun_[torch::autograd::get_current_graph_task_id()] = std::move(begun);
+}
+
+std::shared_ptr<SessionSteps> Session::take_begun() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = begun_.find(torch::autograd::get_current_graph_task_id());
+  if (found == begun_.end()) {
+    return nullptr;
+  }
+  auto begun = std::move(found->second);
+  begun_.erase(found);
+  return begun;
 }
 
 void Session::report(const StepSummary& summary) const {
@@ -224,7 +321,7 @@ void ParameterTracker::begin_session(
     all.insert(all.end(), own.begin(), own.end());
   }
   session_ = c10::make_intrusive<Session>(options, std::move(trained), observer, solver_state_);
-  const auto aliases = Solve::apply(session_, at::TensorList(all));
+  const auto aliases = Solve::apply(session_, at::TensorList(behind_finish(session_, all)));
   tracked_.clear();
   auto alias = aliases.begin();
   for (const auto& own : parameters) {

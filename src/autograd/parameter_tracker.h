@@ -10,7 +10,15 @@
 //
 // Fully connected layers that are called with one tensor may have one session: the solve node then stands before the
 // parameters of all, and runs when the uses of all are through. Where their inputs were the same tensors their outputs
-// are those of one wide layer, whose Gram is made once (session_solve.h); where not, each is solved for itself.
+// are those of one wide layer, whose Gram is made once (session_steps.h); where not, each is solved for itself.
+//
+// Where ranks take the steps together, what they have to send is under way while backward goes on:
+//
+//     parameters -> [finish] -> [solve] -> aliases -> ..
+//
+// The solve node then only begins the steps, and V is the finish node's: autograd runs it when nothing else is left to
+// run, which is after all layers' steps have been begun. An optimizer, or a hook of DistributedDataParallel, still
+// finds V where and when it looks for a gradient.
 
 #include "autograd/transfer_function.h"
 
@@ -19,9 +27,13 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <vector>
 
 namespace proxprop::autograd {
+
+class SessionSteps;
 
 using StepObserver = std::function<void(const StepSummary&)>;
 
@@ -49,6 +61,13 @@ class PROXPROP_API Session final : public torch::CustomClassHolder {
   std::vector<Use> take();
   bool ended() const;
 
+  /// Whether ranks take the steps together, so that they are begun in one node and finished in another.
+  bool is_joint() const;
+  /// Called in backward: by the solve node with the steps that it has begun, and by the finish node, which takes them;
+  /// null where none were begun in the current pass.
+  void hold(std::shared_ptr<SessionSteps> begun);
+  std::shared_ptr<SessionSteps> take_begun();
+
   const ProximalOptions& options() const { return options_; }
   size_t layers() const { return trained_.size(); }
   const TrainedMask& trained(size_t layer) const { return trained_[layer]; }
@@ -60,8 +79,11 @@ class PROXPROP_API Session final : public torch::CustomClassHolder {
   std::vector<TrainedMask> trained_;
   StepObserver observer_;
   std::shared_ptr<SolverState> solver_state_;
+  /// Shared by the sessions of a communicator that a backward pass may yet reach; null for one rank alone.
+  std::shared_ptr<void> pending_;
   mutable std::mutex mutex_;
-  std::map<int, std::vector<Use>> uses_;  ///< by id of the backward pass
+  std::map<int, std::vector<Use>> uses_;                ///< by id of the backward pass
+  std::map<int, std::shared_ptr<SessionSteps>> begun_;  ///< the same
   bool ended_ = false;
 };
 

@@ -5,6 +5,8 @@
 
 #include <exception>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace proxprop {
 
@@ -18,29 +20,47 @@ class ProcessGroupCommunicator final : public Communicator {
   int64_t size() const override { return group_->getSize(); }
 
  protected:
-  void do_all_reduce(at::Tensor& tensor) override {
-    std::vector<at::Tensor> tensors{tensor};
-    finish([&] { return group_->allreduce(tensors); });
+  Await do_all_reduce(at::Tensor tensor) override {
+    std::vector<at::Tensor> tensors{std::move(tensor)};
+    return start([&] { return group_->allreduce(tensors); });
   }
 
-  void do_all_gather(at::Tensor& gathered, const at::Tensor& tensor) override {
-    auto parts = gathered.unbind(0);
-    std::vector<std::vector<at::Tensor>> outputs{std::move(parts)};
-    std::vector<at::Tensor> inputs{tensor};
-    finish([&] { return group_->allgather(outputs, inputs); });
+  Await do_reduce(at::Tensor tensor, int64_t owner) override {
+    std::vector<at::Tensor> tensors{std::move(tensor)};
+    c10d::ReduceOptions options;
+    options.rootRank = owner;
+    return start([&] { return group_->reduce(tensors, options); });
+  }
+
+  Await do_broadcast(at::Tensor tensor, int64_t owner) override {
+    std::vector<at::Tensor> tensors{std::move(tensor)};
+    c10d::BroadcastOptions options;
+    options.rootRank = owner;
+    return start([&] { return group_->broadcast(tensors, options); });
+  }
+
+  Await do_all_gather(at::Tensor gathered, at::Tensor tensor) override {
+    std::vector<std::vector<at::Tensor>> outputs{gathered.unbind(0)};
+    std::vector<at::Tensor> inputs{std::move(tensor)};
+    return start([&] { return group_->allgather(outputs, inputs); });
   }
 
  private:
+  // The work of c10d holds on to its tensors.
   template <typename Start>
-  void finish(const Start& start) const {
-    try {
-      start()->wait();
-    } catch (const std::exception& error) {
-      const std::string reason = error.what();
-      TORCH_CHECK(
-          false, "proxprop: rank ", rank(), " of ", size(),
-          " lost the others: a rank has ended, or did not answer in time (", reason.substr(0, reason.find('\n')), ")");
-    }
+  Await start(const Start& begin) const {
+    const auto place = std::to_string(rank()) + " of " + std::to_string(size());
+    const auto telling = [place](const auto& call) {
+      try {
+        return call();
+      } catch (const std::exception& error) {
+        const std::string reason = error.what();
+        TORCH_CHECK(
+            false, "proxprop: rank ", place, " lost the others: a rank has ended, or did not answer in time (",
+            reason.substr(0, reason.find('\n')), ")");
+      }
+    };
+    return [telling, work = telling(begin)] { telling([&] { return work->wait(); }); };
   }
 
   c10::intrusive_ptr<c10d::ProcessGroup> group_;

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <utility>
 
 namespace proxprop {
 
@@ -11,11 +12,25 @@ void Communicator::count(double bytes) {
   ++collectives_;
 }
 
-void Communicator::all_reduce(at::Tensor& tensor) {
+Await Communicator::start_all_reduce(at::Tensor tensor) {
   TORCH_INTERNAL_ASSERT(tensor.is_contiguous());
   const auto ranks = double(size());
   count(2 * (ranks - 1) / ranks * double(tensor.nbytes()));
-  do_all_reduce(tensor);
+  return do_all_reduce(std::move(tensor));
+}
+
+Await Communicator::start_reduce(at::Tensor tensor, int64_t owner) {
+  TORCH_INTERNAL_ASSERT(tensor.is_contiguous() && owner >= 0 && owner < size());
+  const auto ranks = double(size());
+  count((ranks - 1) / ranks * double(tensor.nbytes()));
+  return do_reduce(std::move(tensor), owner);
+}
+
+Await Communicator::start_broadcast(at::Tensor tensor, int64_t owner) {
+  TORCH_INTERNAL_ASSERT(tensor.is_contiguous() && owner >= 0 && owner < size());
+  const auto ranks = double(size());
+  count((ranks - 1) / ranks * double(tensor.nbytes()));
+  return do_broadcast(std::move(tensor), owner);
 }
 
 at::Tensor Communicator::all_gather(const at::Tensor& tensor) {
@@ -24,7 +39,7 @@ at::Tensor Communicator::all_gather(const at::Tensor& tensor) {
   sizes.insert(sizes.begin(), size());
   auto gathered = at::empty(sizes, tensor.options());
   count(double(size() - 1) * double(tensor.nbytes()));
-  do_all_gather(gathered, tensor);
+  do_all_gather(gathered, tensor)();
   return gathered;
 }
 

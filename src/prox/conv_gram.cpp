@@ -7,6 +7,8 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
+#include <map>
 #include <optional>
 
 namespace proxprop {
@@ -48,7 +50,53 @@ int64_t images_of_chunk(const at::Tensor& input, const ConvGeometry& geometry, a
   return std::clamp<int64_t>(patch_buffer_bytes / per_image, 1, std::max<int64_t>(1, input.size(0)));
 }
 
+// Along one dimension: for every pair of taps u k + v the first that multiplies the same pixels, those whose sum is
+// over q and q + lag with both inside the image, for q from the first to the last.
+std::vector<int64_t> repeats_along(const ConvGeometry& geometry, size_t dimension, int64_t input, int64_t output) {
+  const auto taps = geometry.kernel_size[dimension], stride = geometry.stride[dimension];
+  std::map<std::array<int64_t, 3>, int64_t> first;
+  std::vector<int64_t> repeats;
+  for (int64_t u = 0; u < taps; ++u) {
+    for (int64_t v = 0; v < taps; ++v) {
+      const auto low = std::min(u, v) * geometry.dilation[dimension] - geometry.padding[dimension];
+      const auto high = std::max(u, v) * geometry.dilation[dimension] - geometry.padding[dimension];
+      const auto begin = low >= 0 ? 0 : (-low + stride - 1) / stride;  // of the positions that see both
+      const auto end = high >= input ? 0 : std::min(output, (input - high - 1) / stride + 1);
+      const auto count = std::max<int64_t>(0, end - begin);
+      const std::array<int64_t, 3> pixels{v - u, count, count > 0 ? begin * stride + low : 0};
+      repeats.push_back(first.emplace(pixels, u * taps + v).first->second);
+    }
+  }
+  return repeats;
+}
+
 }  // namespace
+
+std::vector<int64_t> gram_repeats(
+    const ConvGeometry& geometry, at::IntArrayRef input_size, at::IntArrayRef output_size) {
+  int64_t taps = 1;
+  std::vector<int64_t> repeats{0};
+  for (size_t i = 0; i < geometry.kernel_size.size(); ++i) {
+    const auto along = repeats_along(geometry, i, input_size[i], output_size[i]);
+    const auto inner = geometry.kernel_size[i], all = taps * inner;
+    std::vector<int64_t> joined(size_t(all * all));
+    for (int64_t u = 0; u < all; ++u) {
+      for (int64_t v = 0; v < all; ++v) {
+        const auto outer = repeats[size_t(u / inner * taps + v / inner)];
+        const auto own = along[size_t(u % inner * inner + v % inner)];
+        joined[size_t(u * all + v)] = (outer / taps * inner + own / inner) * all + outer % taps * inner + own % inner;
+      }
+    }
+    repeats = std::move(joined);
+    taps = all;
+  }
+  for (int64_t pair = 0; pair < int64_t(repeats.size()); ++pair) {
+    if (repeats[size_t(pair)] != pair) {
+      return repeats;
+    }
+  }
+  return {};
+}
 
 bool lags_apply(const at::Tensor& input, const ConvGeometry& geometry) {
   return input.is_cpu() && input.dim() <= 4 && has_unit_stride(geometry);

@@ -4,6 +4,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <vector>
+
 namespace proxprop {
 
 /// Fills `gram` ([groups, d, d] float64 whose rows may lie apart, d = C / groups * prod(kernel)) with G = A^T A of the
@@ -19,6 +22,11 @@ double conv_gram_bytes(const at::Tensor& input, const ConvGeometry& geometry, at
 
 /// Sum of the patches over all positions, [groups, d] float64: the Gram's column for the bias.
 at::Tensor patch_sums(const at::Tensor& input, const ConvGeometry& geometry, at::IntArrayRef output_size);
+
+/// Which pairs of taps sum over the same pixels, as `LinearTransfer::feature_gram_repeats` says; empty where none
+/// repeats another.
+std::vector<int64_t> gram_repeats(
+    const ConvGeometry& geometry, at::IntArrayRef input_size, at::IntArrayRef output_size);
 
 /// How the correlations at all lags are summed: over pixels, or over the frequencies of a Fourier transform.
 enum class LagSums { direct, fourier };

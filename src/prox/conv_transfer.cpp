@@ -122,6 +122,10 @@ Work ConvTransfer::accurate_adjoint_work() const {
   return work;
 }
 
+std::vector<int64_t> ConvTransfer::feature_gram_repeats() const {
+  return trained_.weight ? gram_repeats(geometry_, input_.sizes().slice(2), output_size_) : std::vector<int64_t>{};
+}
+
 at::Tensor ConvTransfer::feature_gram() const {
   const auto sizes = *dimensions();
   const auto d = sizes.columns - (trained_.bias ? 1 : 0);

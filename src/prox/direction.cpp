@@ -1,33 +1,17 @@
 #include <proxprop/prox/direction.h>
 
-#include <proxprop/prox/plan.h>
-
+#include "prox/agreement.h"
+#include "prox/joint_steps.h"
 #include "prox/precise_math.h"
-#include "prox/ranks.h"
 #include "prox/routes.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <cmath>
+#include <memory>
+
 namespace proxprop {
-
-namespace {
-
-// Joint or per output, where the caller did not say: per output for maps whose outputs can be told apart, joint else.
-// Layers say.
-Coupling resolve_coupling(const LinearTransfer& transfer, const Solver& solver) {
-  const auto* cg = std::get_if<ConjugateGradient>(&solver);
-  const bool has_outputs = transfer.dimensions() && transfer.has_sample_matrix();
-  if (cg != nullptr && cg->coupling) {
-    TORCH_CHECK(
-        *cg->coupling == Coupling::joint || has_outputs,
-        "proxprop: Coupling::per_output needs a transfer with dimensions() and rows of outputs (has_sample_matrix()); "
-        "use "
-        "Coupling::joint");
-    return *cg->coupling;
-  }
-  return has_outputs ? Coupling::per_output : Coupling::joint;
-}
 
 void check_output(const LinearTransfer& transfer, const at::Tensor& grad_output) {
   TORCH_CHECK(
@@ -38,36 +22,6 @@ void check_output(const LinearTransfer& transfer, const at::Tensor& grad_output)
       !shape || grad_output.sizes() == at::IntArrayRef(*shape), "proxprop: the gradient has shape ",
       grad_output.sizes(), ", the output of this transfer ", at::IntArrayRef(shape ? *shape : std::vector<int64_t>()));
 }
-
-ProximalStep gradient(const LinearTransfer& transfer, const at::Tensor& grad_output, const Ranks& ranks) {
-  ProximalStep step{transfer.adjoint(grad_output), {}};
-  ranks.sum(step.direction);
-  return step;
-}
-
-// What is planned and solved: this rank's rows, or those of all ranks.
-Agreement shared_problem(
-    const LinearTransfer& transfer, const at::Tensor& grad_output, const ProximalOptions& options) {
-  auto problem = describe(transfer, options, grad_output.device());
-  const auto rows = grad_output.numel() == 0 ? 0 : transfer.row_count(grad_output);
-  if (options.communicator == nullptr || options.communicator->size() == 1) {
-    return {std::move(problem), Ranks(rows)};
-  }
-  return agree(*options.communicator, transfer, rows, std::move(problem), options, grad_output.device());
-}
-
-ProximalStep take_route(
-    Route route, const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request) {
-  switch (route) {
-    case Route::sample_gram: return sample_route(transfer, grad_output, request);
-    case Route::feature_gram: return feature_route(transfer, grad_output, request);
-    case Route::matrix_free: return matrix_free_route(transfer, grad_output, request);
-    case Route::gradient: return gradient(transfer, grad_output, request.ranks);
-  }
-  TORCH_INTERNAL_ASSERT(false, "unknown route");
-}
-
-}  // namespace
 
 const char* to_string(Status status) {
   switch (status) {
@@ -89,38 +43,9 @@ at::Tensor power_of_two_scale(const at::Tensor& x, at::IntArrayRef dims) {
 
 ProximalStep proximal_direction(
     const LinearTransfer& transfer, const at::Tensor& grad_output, const ProximalOptions& options, SolverState* state) {
-  check(options);
-  check_output(transfer, grad_output);
-  TORCH_CHECK(
-      state != nullptr || !keeps_state(options.solver), "proxprop: solver '", to_string(options.solver),
-      "' goes on from earlier steps and needs a SolverState; layers have one");
-  c10::NoGradGuard no_grad;
-  const PreciseMath precise_math;
-
-  const auto [problem, ranks] = shared_problem(transfer, grad_output, options);
-  const auto route = std::holds_alternative<Gradient>(options.solver) ? Route::gradient : plan(problem).route;
-  if (ranks.rows() == 0 || (ranks.alone() && grad_output.numel() == 0)) {
-    ProximalStep step;
-    for (const auto& shape : transfer.parameter_shapes()) {
-      step.direction.push_back(at::zeros(shape, grad_output.options()));
-    }
-    step.summary.route = route;
-    return step;
-  }
-
-  // Mean scaling: (beta I + Gram / S)^-1 = S (S beta I + Gram)^-1.
-  const double divisor = options.scaling == Scaling::mean ? double(ranks.rows()) : 1.0;
-  const Request request{
-      divisor / options.tau_theta, options.solver, resolve_coupling(transfer, options.solver), ranks,
-      state != nullptr ? &state->saved() : nullptr};
-  auto step = take_route(route, transfer, grad_output, request);
-  const auto factor = (route == Route::gradient ? 1.0 : divisor) / double(ranks.count());
-  if (factor != 1.0) {
-    for (auto& tensor : step.direction) {
-      tensor.mul_(factor);
-    }
-  }
-  return step;
+  JointSteps one(options.communicator);
+  const std::shared_ptr<const LinearTransfer> borrowed(std::shared_ptr<const LinearTransfer>(), &transfer);
+  return one.finish(one.begin(borrowed, grad_output, options, state));
 }
 
 double relative_residual(
@@ -132,7 +57,7 @@ double relative_residual(
   check_output(transfer, grad_output);
   c10::NoGradGuard no_grad;
   const PreciseMath precise_math;
-  const auto ranks = shared_problem(transfer, grad_output, options).ranks;
+  const auto ranks = agree(transfer, grad_output, options).ranks;
   const double divisor = options.scaling == Scaling::mean ? double(ranks.rows()) : 1.0;
   auto right = transfer.accurate_adjoint(grad_output);
   auto left = transfer.accurate_adjoint(transfer.apply(direction));

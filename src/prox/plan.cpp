@@ -1,6 +1,7 @@
 #include <proxprop/prox/plan.h>
 
 #include "prox/eigenbasis.h"
+#include "prox/packed_gram.h"
 #include "prox/saved_gram.h"
 
 #include <c10/util/Exception.h>
@@ -107,7 +108,7 @@ RouteCost feature_cost(const Problem& problem, const Sizes& s) {
   auto gram = problem.feature_gram_work;
   gram += memory_work(s.groups * 3 * 8 * square);
   Work solve;
-  double updates = 1;  // of the Gram, per step
+  double updates = 1, bytes_of_gradient = 8;  // of the Gram, per step; of a number that is summed
   double matrices = 8 * square, vectors = 5 * 8 * vector;
   if (const auto* cg = std::get_if<ConjugateGradient>(&problem.solver)) {
     const auto iterations = double(cg->iterations);
@@ -117,6 +118,7 @@ RouteCost feature_cost(const Problem& problem, const Sizes& s) {
     vectors = 8 * 8 * vector;
   } else if (const auto* running = std::get_if<RunningGram>(&problem.solver)) {
     updates = double(running->average_steps) / double(running->update_every);
+    bytes_of_gradient = 4;
     gram *= updates;
     solve = factor_work(s.columns);
     solve += inverse_work(s.columns);
@@ -138,14 +140,21 @@ RouteCost feature_cost(const Problem& problem, const Sizes& s) {
   }
   solve *= s.groups;
   cost.work = gram;
-  cost.work += solve;
+  const auto numbers = problem.feature_gram_numbers > 0 ? problem.feature_gram_numbers : s.groups * square / 2;
+  const auto message = 8 * updates * numbers + bytes_of_gradient * s.groups * vector;
+  if (problem.ranks > 1 && solves_afresh(problem.solver, *problem.dimensions)) {
+    cost.owned = solve;
+    cost.traffic = gathered(problem, message + 4 * s.groups * vector);  // to the owner, and V to all
+  } else {
+    cost.work += solve;
+    cost.traffic = reduced(problem, message);
+  }
   // The gradient is summed in float64, in place of backpropagation's.
   auto gradient = problem.adjoint_work;
   gradient *= -1;
   gradient += problem.accurate_adjoint_work;
   cost.work += gradient;
-  cost.bytes = s.groups * (matrices + vectors) + problem.feature_gram_bytes;
-  cost.traffic = reduced(problem, 8 * s.groups * (updates * square / 2 + vector));
+  cost.bytes = s.groups * (matrices + vectors) + problem.feature_gram_bytes + (problem.ranks > 1 ? message : 0);
   return cost;
 }
 
@@ -223,6 +232,7 @@ Problem describe(const LinearTransfer& transfer, const ProximalOptions& options,
     problem.feature_gram_work = transfer.feature_gram_work();
     problem.feature_gram_bytes = transfer.feature_gram_bytes();
     problem.feature_blocks = transfer.feature_block_sizes();
+    problem.feature_gram_numbers = double(PackedGram(*problem.dimensions, transfer.feature_gram_repeats()).numbers());
   }
   problem.rates = device.is_cpu() ? rates_in_use() : Rates{};
   problem.sample_matrix_bytes = problem.has_sample_matrix ? transfer.sample_matrix_bytes() : 0;
@@ -258,6 +268,16 @@ Problem shared(Problem own, int64_t ranks, int64_t rows) {
   return own;
 }
 
+int64_t Owners::assign(double cost) {
+  const auto least = std::min_element(loads_.begin(), loads_.end());
+  *least += cost;
+  return least - loads_.begin();
+}
+
+double Owners::largest() const {
+  return *std::max_element(loads_.begin(), loads_.end());
+}
+
 Plan plan(const Problem& problem) {
   Plan result;
   if (std::holds_alternative<Gradient>(problem.solver)) {
@@ -272,7 +292,8 @@ Plan plan(const Problem& problem) {
     const auto plain = 2 * rates.of(problem.apply_work) + rates.of(problem.adjoint_work);
     for (auto& candidate : result.candidates) {
       candidate.work[Kernel::wire] = candidate.traffic;
-      candidate.cost = rates.of(candidate.work);
+      candidate.cost =
+          rates.of(candidate.work) + rates.of(candidate.owned) / double(std::min(problem.ranks, problem.layers));
       candidate.relative = plain > 0 ? candidate.cost / plain : 0;
     }
   } else {

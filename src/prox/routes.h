@@ -1,7 +1,12 @@
 #pragma once
 // The three ways to V = (beta I + phi* phi)^-1 phi* g. `direction.cpp` chooses and checks; these compute.
 
+#include "prox/begun_step.h"
+
 #include <proxprop/prox/direction.h>
+
+#include <cstdint>
+#include <memory>
 
 namespace proxprop {
 
@@ -14,15 +19,21 @@ struct Request {
   Solver solver;
   Coupling coupling;
   const Ranks& ranks;
+  int64_t owner = 0;           ///< the rank that solves for all, where one does
   SavedGram* saved = nullptr;  ///< for solvers that keep something
 };
 
-/// Needs `has_sample_matrix()`.
+/// Needs `has_sample_matrix()`. The direction is the part that this rank's rows have in it, to be summed over the
+/// ranks.
 ProximalStep sample_route(const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request);
 /// Needs `has_feature_gram()`.
-ProximalStep feature_route(const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request);
+BegunStepPtr feature_route(
+    std::shared_ptr<const LinearTransfer> transfer, const at::Tensor& grad_output, const Request& request);
 /// Always possible. `Cholesky` means: conjugate gradients until the working accuracy.
 ProximalStep matrix_free_route(const LinearTransfer& transfer, const at::Tensor& grad_output, const Request& request);
+
+/// Throws c10::Error where `grad_output` is not the gradient of an output of `transfer`.
+void check_output(const LinearTransfer& transfer, const at::Tensor& grad_output);
 
 /// The power of two that brings the largest magnitude over `dims` (all dimensions when empty) to [1/2, 1); 1 for zeros.
 /// Squares of tiny or huge gradients would leave the range of float32; a power of two changes nothing else.

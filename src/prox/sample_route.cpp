@@ -256,7 +256,6 @@ ProximalStep sample_route(const LinearTransfer& transfer, const at::Tensor& grad
   auto step = is_exact(request.solver)
                   ? exact_direction(problem, std::move(gram), request.beta, trace)
                   : conjugate_gradient_direction(problem, gram, request, std::get<ConjugateGradient>(request.solver));
-  ranks.sum(step.direction);
   step.summary.route = Route::sample_gram;
   return step;
 }

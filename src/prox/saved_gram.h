@@ -26,6 +26,13 @@ struct SavedGram {
 /// iterations; each costs two products of d^2 with the outputs.
 bool amortizing_pays(const Dimensions& dimensions, int64_t rows, const AmortizedCholesky& solver);
 
+/// Whether the feature route solves from this step's Gram alone, so that one rank may do it for all. `dimensions` of
+/// the rows of all ranks.
+inline bool solves_afresh(const Solver& solver, const Dimensions& dimensions) {
+  const auto* amortized = std::get_if<AmortizedCholesky>(&solver);
+  return !keeps_state(solver) || (amortized != nullptr && !amortizing_pays(dimensions, dimensions.rows, *amortized));
+}
+
 /// Solves (beta I + gram) x = right for `right` [groups, d, O] to the tolerance of `solver`: conjugate gradients
 /// preconditioned by the saved factor, started from its solution; by a new factor where they take too long or it is too
 /// old.

@@ -139,6 +139,13 @@ at::Tensor StackedTransfer::feature_gram() const {
   return total;
 }
 
+std::vector<int64_t> StackedTransfer::feature_gram_repeats() const {
+  auto repeats = uses_.front()->feature_gram_repeats();
+  const bool all =
+      std::all_of(uses_.begin(), uses_.end(), [&](const auto& use) { return use->feature_gram_repeats() == repeats; });
+  return all ? repeats : std::vector<int64_t>{};
+}
+
 Work StackedTransfer::feature_gram_work() const {
   Work total{};
   for (const auto& use : uses_) {

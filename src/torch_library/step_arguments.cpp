@@ -98,9 +98,14 @@ class RegisteredGroup final : public Communicator {
   int64_t size() const override { return group()->size(); }
 
  protected:
-  void do_all_reduce(at::Tensor& tensor) override { group()->all_reduce(tensor); }
-  void do_all_gather(at::Tensor& gathered, const at::Tensor& tensor) override {
-    gathered = group()->all_gather(tensor);
+  Await do_all_reduce(at::Tensor tensor) override { return group()->start_all_reduce(std::move(tensor)); }
+  Await do_reduce(at::Tensor tensor, int64_t owner) override { return group()->start_reduce(std::move(tensor), owner); }
+  Await do_broadcast(at::Tensor tensor, int64_t owner) override {
+    return group()->start_broadcast(std::move(tensor), owner);
+  }
+  Await do_all_gather(at::Tensor gathered, at::Tensor tensor) override {
+    gathered.copy_(group()->all_gather(tensor));
+    return [] {};
   }
 
  private:

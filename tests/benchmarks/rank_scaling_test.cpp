@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace proxprop::benchmarks {
@@ -82,12 +83,16 @@ TEST(RankScaling, ThePlanIsNoSlowerThanEitherGram) {
   }
 }
 
-TEST(RankScaling, SplittingFactorsTakesTheWorkOfOneRankOffTheOthers) {
-  const auto network = scaling_network("resnet50");
-  const auto whole = estimate_step(network, method("exact, feature Gram"), {}, 256, 32, plenty);
-  const auto split = estimate_step(network, method("exact, factors split"), {}, 256, 32, plenty);
-  EXPECT_LT(split->compute, whole->compute);
-  EXPECT_LT(split->bytes, whole->bytes);
+TEST(RankScaling, FactorsAreDealtOutEvenly) {
+  for (const auto& name : {"resnet50", "transformer", "mlp"}) {
+    const auto network = scaling_network(name);
+    const auto alone = estimate_step(network, method("exact, feature Gram"), {}, 1, 32, plenty);
+    const auto two = estimate_step(network, method("exact, feature Gram"), {}, 2, 32, plenty);
+    const auto many = estimate_step(network, method("exact, feature Gram"), {}, 4096, 32, plenty);
+    EXPECT_EQ(alone->owned, 0) << name;
+    EXPECT_LE(two->longest, 1.1 * std::max(two->owned / 2, many->longest)) << name;
+    EXPECT_LT(two->compute, alone->compute * 1.1) << name;
+  }
 }
 
 TEST(RankScaling, WhatDoesNotFitIsTold) {

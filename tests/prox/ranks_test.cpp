@@ -267,6 +267,52 @@ TEST(RanksTogether, TakeTheRouteThatFitsTheSmallestMemory) {
   EXPECT_NE(plenty[0], none[0]) << "the case does not test what it says";
 }
 
+// Pixels: all near one value, so that the Gram has one large eigenvalue and many small ones.
+TransferCase pixels(int64_t rows, int64_t columns, int64_t outputs) {
+  return {"", [=](at::ScalarType dtype, int64_t variant) {
+            at::manual_seed(20 + variant);
+            const auto input = at::rand({rows, columns}, at::kFloat) * 0.05 + 0.5;
+            const auto g = at::randn({rows, outputs}, at::kFloat);
+            return TransferInstance{std::make_shared<DenseTransfer>(input.to(dtype), outputs, Trained{}), g.to(dtype)};
+          }};
+}
+
+TEST(RanksTogether, SumTheGradientOfTheExactStepInFloat64) {
+  // Rounded to float32 before the sum, as backpropagation's is, it would cost V digits: condition number times 6e-8.
+  const auto narrow = share(pixels(200, 40, 6), 3, at::kFloat), wide = share(pixels(200, 40, 6), 3);
+  const ProximalOptions options{100.0, Cholesky{}, Scaling::sum, Route::feature_gram};
+  const auto reference = dense_direction(*wide.all.transfer, wide.all.grad_output, options.tau_theta);
+  expect_all_equal(directions(narrow, options), reference, 1e-6, "float64");
+
+  auto rounded = at::zeros({6, 41}, at::kFloat);
+  for (const auto& part : wide.parts) {
+    const auto gradient = part.transfer->accurate_adjoint(part.grad_output);
+    rounded += at::cat({gradient[0], gradient[1].unsqueeze(1)}, 1).to(at::kFloat);
+  }
+  auto matrix = wide.all.transfer->feature_gram()[0];
+  matrix.diagonal().add_(1 / options.tau_theta);
+  const auto v = at::linalg_solve(matrix, rounded.to(at::kDouble).t()).t();
+  EXPECT_GE(relative_error(flatten({v.narrow(1, 0, 40), v.select(1, 40)}), reference), 1e-5);
+}
+
+TEST(RanksTogether, RoundingBeforeTheSumCostsTheRunningGramNothing) {
+  // Its product with the inverse is a float32 one: on one rank, too, the gradient is rounded.
+  const auto narrow = share(pixels(200, 40, 6), 3, at::kFloat), wide = share(pixels(200, 40, 6), 3);
+  const ProximalOptions options{0.05, RunningGram{}, Scaling::sum, Route::feature_gram};
+  const auto reference = dense_direction(*wide.all.transfer, wide.all.grad_output, options.tau_theta);
+  SolverState state;
+  const auto alone = proximal_direction(*narrow.all.transfer, narrow.all.grad_output, options, &state);
+  const auto error_alone = relative_error(flatten(alone.direction).to(at::kDouble), reference);
+  ThreadRanks(3).run([&](const std::shared_ptr<Communicator>& communicator) {
+    auto own = options;
+    own.communicator = communicator;
+    const auto& part = narrow.parts[communicator->rank()];
+    SolverState own_state;
+    const auto step = proximal_direction(*part.transfer, part.grad_output, own, &own_state);
+    EXPECT_LE(relative_error(flatten(step.direction).to(at::kDouble) * 3, reference), 2 * error_alone + 1e-6);
+  });
+}
+
 TEST(RanksTogether, SendNoMoreThanPlanned) {
   // S = 30 rows on 3 ranks, d = 201, O = 50: gathers of A and g, K in float64, and the sum of V.
   const TransferCase equal{"", [](at::ScalarType t, int64_t) { return make_dense({10, 200}, 50, {}, t); }};
@@ -276,10 +322,10 @@ TEST(RanksTogether, SendNoMoreThanPlanned) {
     const auto& part = shared.parts[communicator->rank()];
     const ProximalOptions options{.route = Route::sample_gram, .communicator = communicator};
     proximal_direction(*part.transfer, part.grad_output, options);
-    const auto gathers = 2 * (4 * 10 * (200 + 50) + 8 * 10 * 30 + 8 * 61);
+    const auto gathers = 2 * (4 * 10 * (200 + 50) + 8 * 10 * 30 + 16 + 8 * 63);
     const auto sum = 2 * 2 * 4 * 201 * 50 / 3;
     EXPECT_NEAR(double(communicator->bytes_sent()), gathers + sum, 8.0);
-    EXPECT_EQ(communicator->collectives(), 5);
+    EXPECT_EQ(communicator->collectives(), 6);
   });
 }
 

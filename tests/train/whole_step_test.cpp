@@ -198,8 +198,16 @@ class OneOfTwo final : public Communicator {
   int64_t size() const override { return 2; }
 
  protected:
-  void do_all_reduce(at::Tensor&) override { FAIL() << "the run has begun"; }
-  void do_all_gather(at::Tensor&, const at::Tensor&) override { FAIL() << "the run has begun"; }
+  Await do_all_reduce(at::Tensor) override { return begun(); }
+  Await do_reduce(at::Tensor, int64_t) override { return begun(); }
+  Await do_broadcast(at::Tensor, int64_t) override { return begun(); }
+  Await do_all_gather(at::Tensor, at::Tensor) override { return begun(); }
+
+ private:
+  static Await begun() {
+    ADD_FAILURE() << "the run has begun";
+    return [] {};
+  }
 };
 
 TEST(WholeStep, ManyRanksAreRefused) {

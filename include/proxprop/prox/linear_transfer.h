@@ -82,6 +82,10 @@ class PROXPROP_API LinearTransfer {
   /// the rows that its columns see. Default: one block of all columns. And their numbers of columns, without the bias.
   virtual std::vector<GramBlock> feature_gram_blocks() const;
   virtual std::vector<int64_t> feature_block_sizes() const;
+  /// Where G repeats itself: with K taps of every input channel, so that column c K + u is tap u of channel c and the
+  /// bias comes last, [K * K]: for every pair of taps u K + v the pair, perhaps itself, that has the same numbers for
+  /// all pairs of channels, and is its own. Empty: nothing is known to repeat. Ranks send each number once.
+  virtual std::vector<int64_t> feature_gram_repeats() const { return {}; }
   /// What they cost, for the planner: work, and bytes at the peak beyond the Gram itself.
   virtual Work feature_gram_work() const;
   virtual double feature_gram_bytes() const { return 0; }

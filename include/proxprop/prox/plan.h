@@ -22,7 +22,10 @@ struct Problem {
   double sample_matrix_bytes = 0;
   std::vector<int64_t> feature_blocks;  ///< columns of the diagonal blocks of the feature Gram
   Solver solver = Cholesky{};
-  int64_t ranks = 1;  ///< that share the rows; costs are those of one rank
+  /// Float64 numbers that tell the feature Gram: half of it, less where it repeats itself. 0: half of it.
+  double feature_gram_numbers = 0;
+  int64_t ranks = 1;   ///< that share the rows; costs are those of one rank
+  int64_t layers = 1;  ///< that take their steps together: so many ranks at most work at what one does for all
   Rates rates;
 };
 
@@ -31,8 +34,9 @@ struct RouteCost {
   Route route = Route::gradient;
   bool possible = false;
   bool fits = true;     ///< within the memory limit
-  Work work = {};       ///< beyond the gradient that backpropagation computes anyway
-  double cost = 0;      ///< of that work, by the problem's rates
+  Work work = {};       ///< of every rank, beyond the gradient that backpropagation computes anyway
+  Work owned = {};      ///< of one rank for all of several: the factor of the feature Gram, and the solve
+  double cost = 0;      ///< by the problem's rates, of `work` and a rank's share of all layers' `owned`
   double bytes = 0;     ///< extra memory at its peak
   double traffic = 0;   ///< bytes that a rank sends, the sum of the gradient included; 0 for one rank; part of `work`
   double relative = 0;  ///< cost / cost of forward and backward: twice phi, and phi*
@@ -50,6 +54,21 @@ struct Plan {
 /// they are the default ones.
 PROXPROP_API Problem
 describe(const LinearTransfer& transfer, const ProximalOptions& options, at::Device device = at::kCPU);
+
+/// Which rank does what one does for all, over the layers of a network: each layer's work goes to the rank that has the
+/// least so far, in the order in which backward reaches the layers, which is the same on all ranks. The busiest one
+/// then has less than twice what it would have at best (Graham 1966).
+class PROXPROP_API Owners {
+ public:
+  explicit Owners(int64_t ranks) : loads_(size_t(ranks), 0.0) {}
+  /// The rank that takes on work of this cost: of those that have the least the first.
+  int64_t assign(double cost);
+  /// What the rank that has the most has.
+  double largest() const;
+
+ private:
+  std::vector<double> loads_;
+};
 
 /// The problem of a rank, of which there are `ranks` with `rows` rows in all: what it does and sends when all take one
 /// step together. `own` is its problem alone.

@@ -63,6 +63,7 @@ class PROXPROP_API ConvTransfer final : public LinearTransfer {
   Work accurate_adjoint_work() const override;
   bool has_feature_gram() const override { return true; }
   at::Tensor feature_gram() const override;
+  std::vector<int64_t> feature_gram_repeats() const override;
   Work feature_gram_work() const override;
   double feature_gram_bytes() const override;
   bool has_sample_matrix() const override { return true; }
@@ -169,6 +170,7 @@ class PROXPROP_API StackedTransfer final : public LinearTransfer {
   Work accurate_adjoint_work() const override;
   bool has_feature_gram() const override;
   at::Tensor feature_gram() const override;
+  std::vector<int64_t> feature_gram_repeats() const override;
   Work feature_gram_work() const override;
   double feature_gram_bytes() const override;
   bool has_sample_matrix() const override;

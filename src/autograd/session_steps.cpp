@@ -1,10 +1,11 @@
-#include "autograd/session_solve.h"
+#include "autograd/session_steps.h"
 
 #include "autograd/solve_precision.h"
 
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 namespace proxprop::autograd {
@@ -13,27 +14,6 @@ namespace {
 
 using Uses = std::vector<Session::Use>;
 using Directions = std::vector<at::Tensor>;
-
-Directions solve(const Session& session, Uses uses) {
-  ProximalStep step;
-  if (uses.size() == 1) {
-    step =
-        proximal_direction(*uses.front().transfer, uses.front().grad_output, session.options(), session.solver_state());
-  } else {
-    std::vector<std::shared_ptr<const LinearTransfer>> transfers;
-    std::vector<std::vector<int64_t>> sizes;
-    std::vector<at::Tensor> outputs;
-    for (auto& use : uses) {
-      transfers.push_back(std::move(use.transfer));
-      sizes.push_back(use.grad_output.sizes().vec());
-      outputs.push_back(use.grad_output.reshape({-1}));
-    }
-    const StackedTransfer stacked(std::move(transfers), std::move(sizes));
-    step = proximal_direction(stacked, at::cat(outputs), session.options(), session.solver_state());
-  }
-  session.report(step.summary);
-  return std::move(step.direction);
-}
 
 // One memory, seen in the same way. That nothing was written to it since the layers were called is what autograd checks
 // of every tensor that a use has saved.
@@ -79,39 +59,67 @@ Uses side_by_side(const Session& session, const std::vector<const Uses*>& member
 
 }  // namespace
 
-std::vector<Directions> session_directions(const Session& session, Uses uses) {
-  std::vector<Directions> directions(session.layers());
+SessionSteps::SessionSteps(const Session& session, Uses uses, std::shared_ptr<JointSteps> steps)
+    : joint_(std::move(steps)) {
   if (session.layers() == 1) {
-    directions[0] = solve(session, std::move(uses));
-    return directions;
+    steps_.push_back({begin(session, std::move(uses)), {0}, {}});
+    return;
   }
   std::vector<Uses> left(session.layers());
   for (auto& use : uses) {
     left[use.layer].push_back(std::move(use));
   }
+  std::vector<bool> begun(left.size(), false);
   for (size_t layer = 0; layer < left.size(); ++layer) {
-    if (left[layer].empty() || !directions[layer].empty()) {
+    if (left[layer].empty() || begun[layer]) {
       continue;
     }
+    Step step{0, {layer}, {left[layer].front().grad_output.size(-1)}};
     std::vector<const Uses*> members{&left[layer]};
     for (size_t other = layer + 1; other < left.size(); ++other) {
-      if (!left[other].empty() && directions[other].empty() && one_layer(session, left[layer], left[other])) {
+      if (!left[other].empty() && !begun[other] && one_layer(session, left[layer], left[other])) {
         members.push_back(&left[other]);
+        step.layers.push_back(other);
+        step.outputs.push_back(left[other].front().grad_output.size(-1));
+        begun[other] = true;
       }
     }
-    if (members.size() == 1) {
-      directions[layer] = solve(session, std::move(left[layer]));
+    step.number = begin(session, members.size() == 1 ? std::move(left[layer]) : side_by_side(session, members));
+    steps_.push_back(std::move(step));
+  }
+}
+
+size_t SessionSteps::begin(const Session& session, Uses uses) {
+  if (uses.size() == 1) {
+    auto& use = uses.front();
+    return joint_->begin(std::move(use.transfer), use.grad_output, session.options(), session.solver_state());
+  }
+  std::vector<std::shared_ptr<const LinearTransfer>> transfers;
+  std::vector<std::vector<int64_t>> sizes;
+  std::vector<at::Tensor> outputs;
+  for (auto& use : uses) {
+    transfers.push_back(std::move(use.transfer));
+    sizes.push_back(use.grad_output.sizes().vec());
+    outputs.push_back(use.grad_output.reshape({-1}));
+  }
+  return joint_->begin(
+      std::make_shared<StackedTransfer>(std::move(transfers), std::move(sizes)), at::cat(outputs), session.options(),
+      session.solver_state());
+}
+
+std::vector<Directions> SessionSteps::finish(const Session& session) {
+  std::vector<Directions> directions(session.layers());
+  for (const auto& [number, layers, outputs] : steps_) {
+    auto step = joint_->finish(number);
+    session.report(step.summary);
+    if (layers.size() == 1) {
+      directions[layers.front()] = std::move(step.direction);
       continue;
     }
-    const auto wide = solve(session, side_by_side(session, members));
-    std::vector<int64_t> outputs;
-    for (const auto* member : members) {
-      outputs.push_back(member->front().grad_output.size(-1));
-    }
-    for (const auto& tensor : wide) {
+    for (const auto& tensor : step.direction) {
       const auto parts = tensor.split_with_sizes(outputs);
-      for (size_t i = 0; i < members.size(); ++i) {
-        directions[members[i]->front().layer].push_back(parts[i]);
+      for (size_t i = 0; i < layers.size(); ++i) {
+        directions[layers[i]].push_back(parts[i]);
       }
     }
   }
