@@ -151,8 +151,8 @@ TEST(Muon, TakesOrthogonalizedNesterovStepsWithHiddenWeightsAndAdamWsWithTheRest
   }
 }
 
-// "When training a neural network with Muon, ... the input and output layers should be optimized by AdamW": also of an
-// MLP, and where the input layer is not the first module.
+// The authors leave the input and the output layer to AdamW: here also those of an MLP, and where the input layer is
+// not the first module.
 TEST(Muon, LeavesInputAndOutputLayerToAdamW) {
   torch::nn::Sequential model(
       torch::nn::Flatten(), torch::nn::BatchNorm1d(6), torch::nn::Linear(6, 5), torch::nn::Linear(5, 4),
