@@ -21,9 +21,10 @@ MAY_USE = {
     "lab/spectrum": set(),
     "lab/batch": {"lab", "lab/spectrum"},
     "src/torch_library": {"src/autograd"},
-    "train/data": set(),
-    "train/records": {"train"},   # the events and the configuration
-    "train": {"train/data", "train/records", "lab", "lab/batch", "lab/spectrum"},
+    "train/system": set(),        # the process and where it is installed
+    "train/data": {"train/system"},
+    "train/records": {"train", "train/system"},  # the events and the configuration
+    "train": {"train/system", "train/data", "train/records", "lab", "lab/batch", "lab/spectrum"},
     "benchmarks": set(),
     "reproduce": {"train", "train/data", "train/records", "benchmarks"},
     "app": {"train", "train/data", "train/records", "reproduce", "benchmarks", "lab", "lab/verify", "lab/spectrum"},

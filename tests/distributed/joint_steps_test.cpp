@@ -8,6 +8,7 @@
 #include <proxprop/nn/linear.h>
 #include <proxprop/prox/plan.h>
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -44,9 +45,15 @@ struct Samples {
   at::Tensor images, labels;
 };
 
+// A generator of its own: ranks are threads, which share the default one.
+at::Generator generator_of(int64_t seed) {
+  return at::make_generator<at::CPUGeneratorImpl>(uint64_t(seed));
+}
+
 Samples samples(int64_t step, at::ScalarType dtype = at::kDouble) {
-  torch::manual_seed(100 + step);
-  return {torch::randn({batch, 2, 6, 6}, at::kDouble).to(dtype), torch::randint(0, 3, {batch})};
+  const auto generator = generator_of(100 + step);
+  return {
+      at::randn({batch, 2, 6, 6}, generator, at::kDouble).to(dtype), at::randint(0, 3, {batch}, generator, at::kLong)};
 }
 
 // This rank's samples.
@@ -272,8 +279,7 @@ TEST(JointSteps, AWeightThatAnotherLayerMakesWaitsForNothingInVain) {
     if (communicator) {
       join(*user, communicator);
     }
-    torch::manual_seed(7);
-    const auto code = torch::randn({5, 4}, at::kDouble);
+    const auto code = at::randn({5, 4}, generator_of(7), at::kDouble);
     const auto made = maker->forward(code).sum(0).view({3, 2});
     user->weight = made;
     const auto z = user->forward(own.images.flatten(2).mean(2));

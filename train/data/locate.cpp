@@ -1,6 +1,6 @@
 #include "train/data/locate.h"
 
-#include "train/installed_prefix.h"
+#include "train/system/installed_prefix.h"
 
 #include <algorithm>
 #include <cstdlib>

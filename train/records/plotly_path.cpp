@@ -1,7 +1,7 @@
 #include "train/records/plotly_path.h"
 
-#include "train/installed_prefix.h"
 #include "train/records/record_error.h"
+#include "train/system/installed_prefix.h"
 
 #include <array>
 #include <cstdlib>
