@@ -34,10 +34,13 @@ const char* to_string(Status status) {
 }
 
 at::Tensor power_of_two_scale(const at::Tensor& x, at::IntArrayRef dims) {
-  const auto magnitude = dims.empty() ? x.abs().max() : x.abs().amax(dims, /*keepdim=*/true);
-  const auto exponent = std::get<1>(at::frexp(magnitude));
   // 2^-e leaves the range of the dtype for subnormal magnitudes: stop short of it.
   const auto limit = x.scalar_type() == at::kDouble ? 1000 : 120;
+  if (x.numel() == 0 && dims.empty()) {
+    return at::full({}, std::ldexp(1.0, limit), x.options());  // the others' rows decide
+  }
+  const auto magnitude = dims.empty() ? x.abs().max() : x.abs().amax(dims, /*keepdim=*/true);
+  const auto exponent = std::get<1>(at::frexp(magnitude));
   return at::ldexp(at::ones_like(magnitude), exponent.neg().clamp(-limit, limit));
 }
 

@@ -36,6 +36,7 @@ ProximalStep matrix_free_route(const LinearTransfer& transfer, const at::Tensor&
 void check_output(const LinearTransfer& transfer, const at::Tensor& grad_output);
 
 /// The power of two that brings the largest magnitude over `dims` (all dimensions when empty) to [1/2, 1); 1 for zeros.
+/// Over all of a tensor without elements, which a rank without rows may have, as large as there is.
 /// Squares of tiny or huge gradients would leave the range of float32; a power of two changes nothing else.
 at::Tensor power_of_two_scale(const at::Tensor& x, at::IntArrayRef dims);
 

@@ -90,7 +90,9 @@ TEST(RankScaling, FactorsAreDealtOutEvenly) {
     const auto two = estimate_step(network, method("exact, feature Gram"), {}, 2, 32, plenty);
     const auto many = estimate_step(network, method("exact, feature Gram"), {}, 4096, 32, plenty);
     EXPECT_EQ(alone->owned, 0) << name;
-    EXPECT_LE(two->longest, 1.1 * std::max(two->owned / 2, many->longest)) << name;
+    const auto least = std::max(two->owned / 2, many->longest);
+    const bool many_layers = two->feature_layers > 10;  // else what holds for all lists (Graham 1966)
+    EXPECT_LE(two->longest, (many_layers ? 1.1 : 1.5) * least) << name;
     EXPECT_LT(two->compute, alone->compute * 1.1) << name;
   }
 }

@@ -268,10 +268,10 @@ TEST(RanksTogether, TakeTheRouteThatFitsTheSmallestMemory) {
 }
 
 // Pixels: all near one value, so that the Gram has one large eigenvalue and many small ones.
-TransferCase pixels(int64_t rows, int64_t columns, int64_t outputs) {
+TransferCase pixels(int64_t rows, int64_t columns, int64_t outputs, double spread) {
   return {"", [=](at::ScalarType dtype, int64_t variant) {
             at::manual_seed(20 + variant);
-            const auto input = at::rand({rows, columns}, at::kFloat) * 0.01 + 0.5;
+            const auto input = at::rand({rows, columns}, at::kFloat) * spread + 0.5;
             const auto g = at::randn({rows, outputs}, at::kFloat);
             return TransferInstance{std::make_shared<DenseTransfer>(input.to(dtype), outputs, Trained{}), g.to(dtype)};
           }};
@@ -279,7 +279,7 @@ TransferCase pixels(int64_t rows, int64_t columns, int64_t outputs) {
 
 TEST(RanksTogether, SumTheGradientOfTheExactStepInFloat64) {
   // Rounded to float32 before the sum, as backpropagation's is, it would cost V digits: condition number times 6e-8.
-  const auto narrow = share(pixels(200, 40, 6), 3, at::kFloat), wide = share(pixels(200, 40, 6), 3);
+  const auto narrow = share(pixels(200, 40, 6, 0.005), 3, at::kFloat), wide = share(pixels(200, 40, 6, 0.005), 3);
   const ProximalOptions options{1e4, Cholesky{}, Scaling::sum, Route::feature_gram};
   const auto reference = dense_direction(*wide.all.transfer, wide.all.grad_output, options.tau_theta);
   expect_all_equal(directions(narrow, options), reference, 1e-6, "float64");
@@ -297,7 +297,7 @@ TEST(RanksTogether, SumTheGradientOfTheExactStepInFloat64) {
 
 TEST(RanksTogether, RoundingBeforeTheSumCostsTheRunningGramNothing) {
   // Its product with the inverse is a float32 one: on one rank, too, the gradient is rounded.
-  const auto narrow = share(pixels(200, 40, 6), 3, at::kFloat), wide = share(pixels(200, 40, 6), 3);
+  const auto narrow = share(pixels(200, 40, 6, 0.05), 3, at::kFloat), wide = share(pixels(200, 40, 6, 0.05), 3);
   const ProximalOptions options{0.05, RunningGram{}, Scaling::sum, Route::feature_gram};
   const auto reference = dense_direction(*wide.all.transfer, wide.all.grad_output, options.tau_theta);
   SolverState state;
