@@ -43,6 +43,7 @@ std::string without_times(const std::string& jsonl) {
     if (event["event"] == "start")  // says whether the run was resumed
       continue;
     event.erase("seconds");
+    event.erase("peak_resident_bytes");
     text += event.dump() + "\n";
   }
   return text;

@@ -9,7 +9,7 @@ namespace proxprop::test {
 struct RunResult {
   std::string weights;  ///< bytes of model.safetensors
   std::string state;    ///< tensors of the newest checkpoint: parameters, optimizer, generators
-  std::string metrics;  ///< steps and epochs of metrics.jsonl, without times
+  std::string metrics;  ///< steps and epochs of metrics.jsonl, without times and memory
   std::string csv;      ///< metrics.csv, without times
 
   bool operator==(const RunResult&) const = default;
