@@ -84,10 +84,10 @@ TEST_F(Reproduce, ARunOfTrainIsTakenOverWhateverItsFolderIsCalled) {
 }
 
 TEST_F(Reproduce, StoppedOrKilledItGoesOnToTheUndisturbedWeights) {
-  ASSERT_EQ(run_small({"train", "-q", "--method=backprop", "--epochs=60", "--out", path("undisturbed")}).code, 0);
+  ASSERT_EQ(run_small({"train", "-q", "--method=backprop", "--epochs=150", "--out", path("undisturbed")}).code, 0);
   for (const int signal : {SIGTERM, SIGKILL}) {
     fs::remove_all(path("out"));
-    Process process(folder, command({"--epochs=60"}));
+    Process process(folder, command({"--epochs=150"}));
     while (process.running() && !fs::exists(path("out/runs")))
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     while (process.running() && fs::is_empty(path("out/runs")))
@@ -102,9 +102,9 @@ TEST_F(Reproduce, StoppedOrKilledItGoesOnToTheUndisturbedWeights) {
     }
     EXPECT_TRUE(weights(run_of("backprop")).empty()) << "it was over before it was stopped";
     // A killed parent's child gets SIGTERM, and holds its folder until it has saved.
-    Outcome again = run(command({"--epochs=60"}));
+    Outcome again = run(command({"--epochs=150"}));
     for (int i = 0; i < 50 && again.err.find("another program") != std::string::npos; ++i)
-      again = run(command({"--epochs=60"}));
+      again = run(command({"--epochs=150"}));
     ASSERT_EQ(again.code, 0) << again.err;
     EXPECT_FALSE(weights(path("undisturbed")).empty());
     EXPECT_TRUE(weights(run_of("backprop")) == weights(path("undisturbed")));
